@@ -1,0 +1,197 @@
+package decide
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"hopguard/internal/appliance"
+)
+
+// Check says how the outcomes of one configured check are counted.
+type Check struct {
+	Name string
+	// Fall is how many failures in a row make the check say down. At least 1.
+	Fall int
+	// Rise is how many passes in a row bring a check that said down back to up.
+	Rise int
+}
+
+// Vote says how the checks of a member make one verdict.
+type Vote struct {
+	// Down is how many checks must say down. 1 is "any"; the number of checks is
+	// "all". Values outside 1..checks are taken as the nearest.
+	Down int
+}
+
+// Counter counts the outcomes of one check of one member.
+type Counter struct {
+	Member appliance.MemberName `json:"member"`
+	Check  string               `json:"check"`
+	// Settled is what the check said when it last counted to the end.
+	Settled appliance.Verdict `json:"settled"`
+	// Passes and Fails count in a row; an unknown outcome leaves both alone. They
+	// are not kept from one process to the next: a tick settles its own verdicts.
+	Passes int `json:"-"`
+	Fails  int `json:"-"`
+	// Last is the newest outcome.
+	Last appliance.Outcome `json:"-"`
+}
+
+// Verdict is what the check says now. With an unknown newest outcome it says
+// nothing, whatever it said before.
+func (c Counter) Verdict() appliance.Verdict {
+	if c.Last == appliance.Unknown {
+		return appliance.Undecided
+	}
+	return c.Settled
+}
+
+// Unsettled reports whether another outcome now could change what the check
+// says: it has begun to fall or to rise and has not counted to the end.
+func (c Counter) Unsettled() bool {
+	if c.Settled == appliance.Down {
+		return c.Passes > 0
+	}
+	return c.Fails > 0
+}
+
+// count returns the counter after one more outcome. A check without history is
+// up after its first pass, because nothing speaks against it; a check that said
+// down needs Rise passes.
+func (c Counter) count(o appliance.Outcome, check Check) Counter {
+	c.Last = o
+	switch o {
+	case appliance.Pass:
+		c.Passes, c.Fails = c.Passes+1, 0
+		if c.Settled != appliance.Down || c.Passes >= check.Rise {
+			c.Settled = appliance.Up
+		}
+	case appliance.Fail:
+		c.Fails, c.Passes = c.Fails+1, 0
+		if c.Fails >= check.Fall {
+			c.Settled = appliance.Down
+		}
+	case appliance.Unknown:
+	default:
+		panic("decide: outcome " + o.String())
+	}
+	return c
+}
+
+// MemberHealth is the verdict on one member and since when it stands.
+type MemberHealth struct {
+	Member  appliance.MemberName `json:"member"`
+	Verdict appliance.Verdict    `json:"verdict"`
+	Since   time.Time            `json:"since"`
+}
+
+// Health is what is known of all members: counters by check, and the verdicts
+// that the vote makes of them. It is a value; Judge returns a new one.
+type Health struct {
+	Members  []MemberHealth `json:"members"`
+	Counters []Counter      `json:"counters"`
+}
+
+// Of returns the verdict on a member; Undecided if nothing was ever seen of it.
+func (h Health) Of(name appliance.MemberName) MemberHealth {
+	for _, m := range h.Members {
+		if m.Member == name {
+			return m
+		}
+	}
+	return MemberHealth{Member: name}
+}
+
+// Unsettled reports whether any check of any member is.
+func (h Health) Unsettled() bool {
+	return slices.ContainsFunc(h.Counters, Counter.Unsettled)
+}
+
+// Judge counts one round of observations and votes. The order of the
+// observations has no effect; of several observations of one check and member
+// only the newest counts.
+func Judge(group appliance.Group, checks []Check, vote Vote, before Health, round []appliance.Observation, now time.Time) Health {
+	var after Health
+	for _, m := range group.Members {
+		var says []appliance.Verdict
+		for _, check := range checks {
+			c := before.counter(m.Name, check.Name)
+			if o, ok := newest(round, m.Name, check.Name); ok {
+				c = c.count(o.Outcome, check)
+			}
+			after.Counters = append(after.Counters, c)
+			says = append(says, c.Verdict())
+		}
+		mh := before.Of(m.Name)
+		if v := vote.verdict(says); v != mh.Verdict || mh.Since.IsZero() {
+			mh = MemberHealth{Member: m.Name, Verdict: v, Since: now}
+		}
+		after.Members = append(after.Members, mh)
+	}
+	return after
+}
+
+func (h Health) counter(member appliance.MemberName, check string) Counter {
+	for _, c := range h.Counters {
+		if c.Member == member && c.Check == check {
+			return c
+		}
+	}
+	return Counter{Member: member, Check: check}
+}
+
+func newest(round []appliance.Observation, member appliance.MemberName, check string) (appliance.Observation, bool) {
+	var found appliance.Observation
+	ok := false
+	for _, o := range round {
+		if o.Member != member || o.Check != check {
+			continue
+		}
+		if !ok || later(o, found) {
+			found, ok = o, true
+		}
+	}
+	return found, ok
+}
+
+// later orders observations; at the same instant the worse outcome counts, so
+// that the order of arrival never decides.
+func later(a, b appliance.Observation) bool {
+	if !a.At.Equal(b.At) {
+		return a.At.After(b.At)
+	}
+	if a.Outcome != b.Outcome {
+		return a.Outcome > b.Outcome
+	}
+	return strings.Compare(a.Evidence, b.Evidence) > 0
+}
+
+// verdict: down when enough checks say down, up when too few are left that could
+// still say it, otherwise nothing.
+func (v Vote) verdict(says []appliance.Verdict) appliance.Verdict {
+	if len(says) == 0 {
+		return appliance.Undecided
+	}
+	need := min(max(v.Down, 1), len(says))
+	down, unknown := 0, 0
+	for _, s := range says {
+		switch s {
+		case appliance.Down:
+			down++
+		case appliance.Undecided:
+			unknown++
+		case appliance.Up:
+		default:
+			panic("decide: verdict " + s.String())
+		}
+	}
+	switch {
+	case down >= need:
+		return appliance.Down
+	case down+unknown < need:
+		return appliance.Up
+	default:
+		return appliance.Undecided
+	}
+}

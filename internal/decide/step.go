@@ -1,0 +1,208 @@
+package decide
+
+import (
+	"time"
+
+	"hopguard/internal/appliance"
+)
+
+// Failback says whether traffic returns to the preferred member by itself.
+type Failback string
+
+// The failback policies.
+const (
+	FailbackManual Failback = "manual"
+	FailbackAuto   Failback = "auto"
+)
+
+// Policy is how a group wants to be decided. It never changes while it is used.
+type Policy struct {
+	Group    appliance.Group
+	Failback Failback
+	// FailbackDelay is how long the preferred member must have been up.
+	FailbackDelay time.Duration
+	// HoldDown is the least time between two automatic transitions. It doubles
+	// with each automatic transition inside Per.
+	HoldDown time.Duration
+	// MaxTransitions is how many automatic transitions are allowed inside Per.
+	MaxTransitions int
+	Per            time.Duration
+}
+
+// Share is how many managed routes point at a member now.
+type Share struct {
+	Member appliance.MemberName
+	Routes int
+}
+
+// Input is all that Step may know.
+type Input struct {
+	Now    time.Time
+	Health Health
+	// Shares is where Azure's routes point now; it decides who is active when there
+	// is no record.
+	Shares []Share
+	// Order is a human's wish, or nil.
+	Order *Order
+}
+
+// Decision is what Step wants done.
+type Decision struct {
+	Reason Reason               `json:"reason"`
+	Active appliance.MemberName `json:"active"`
+	// From is the member that traffic leaves, when this decision moved it.
+	From appliance.MemberName `json:"from,omitzero"`
+	// Write says that Azure may be written to, to make it equal to the record. It
+	// is never set towards a member that is not up, unless a human forced it.
+	Write bool `json:"write"`
+	// Refused says why an order was not obeyed.
+	Refused string `json:"refused,omitzero"`
+	// Until is when the reason for holding ends by itself; zero if it does not.
+	Until time.Time `json:"until,omitzero"`
+}
+
+// Moved reports whether the decision changed the active member.
+func (d Decision) Moved() bool { return d.From != "" }
+
+// Step returns the next record and what to do. The caller stores the record, by
+// compare-and-swap, before it acts on the decision.
+func Step(p Policy, r Record, in Input) (Record, Decision) {
+	r.Group = p.Group.Name
+	r.Health = in.Health
+	adopted := r.Epoch == 0
+	if adopted {
+		r.Mode = Auto
+		r = r.transition(p.adopt(in), ReasonAdopted, in.Now, "")
+	}
+	if r.Mode == Frozen && !in.Now.Before(r.FrozenUntil) {
+		r.Mode, r.FrozenUntil = Auto, time.Time{}
+	}
+	if in.Health.Of(r.Active).Verdict == appliance.Up {
+		r.Forced = false
+	}
+	if in.Order != nil {
+		return p.obey(r, in, *in.Order)
+	}
+	r, d := p.automatic(r, in)
+	if adopted && d.Reason == ReasonActiveUp {
+		d.Reason = ReasonAdopted
+	}
+	return r, d
+}
+
+// adopt names the active member when nothing is recorded: the one that most
+// routes point at; on a tie, or without routes, the preferred one.
+func (p Policy) adopt(in Input) appliance.MemberName {
+	best := Share{Member: p.Group.Preferred}
+	for _, s := range in.Shares {
+		if s.Member == p.Group.Preferred {
+			best = s
+		}
+	}
+	for _, s := range in.Shares {
+		if s.Routes > best.Routes {
+			best = s
+		}
+	}
+	return best.Member
+}
+
+func (p Policy) automatic(r Record, in Input) (Record, Decision) {
+	active := in.Health.Of(r.Active)
+	switch {
+	case r.Mode == Frozen:
+		return r, Decision{Reason: ReasonFrozen, Active: r.Active, Until: r.FrozenUntil}
+	case r.Forced:
+		return r, Decision{Reason: ReasonForced, Active: r.Active, Write: true}
+	case r.Mode == Pinned:
+		return r, Decision{Reason: ReasonPinned, Active: r.Active, Write: mayWrite(r, in)}
+	case active.Verdict == appliance.Up:
+		return p.perhapsReturn(r, in)
+	case active.Verdict == appliance.Down:
+		return p.perhapsFailOver(r, in)
+	default:
+		return r, Decision{Reason: ReasonActiveUnknown, Active: r.Active}
+	}
+}
+
+func (p Policy) perhapsFailOver(r Record, in Input) (Record, Decision) {
+	hold := Decision{Active: r.Active}
+	other, best := p.other(r.Active), appliance.Down
+	if other != "" {
+		best = in.Health.Of(other).Verdict
+	}
+	switch best {
+	case appliance.Down:
+		hold.Reason = ReasonBothDown
+		return r, hold
+	case appliance.Undecided:
+		hold.Reason = ReasonStandbyUnknown
+		return r, hold
+	case appliance.Up:
+	default:
+		panic("decide: verdict " + best.String())
+	}
+	if reason, until := p.budget(r, in.Now); reason != "" {
+		hold.Reason, hold.Until = reason, until
+		return r, hold
+	}
+	from := r.Active
+	r = r.transition(other, ReasonActiveDown, in.Now, "")
+	return r, Decision{Reason: ReasonActiveDown, Active: other, From: from, Write: true}
+}
+
+func (p Policy) perhapsReturn(r Record, in Input) (Record, Decision) {
+	stay := Decision{Reason: ReasonActiveUp, Active: r.Active, Write: true}
+	preferred := in.Health.Of(p.Group.Preferred)
+	if p.Failback != FailbackAuto || r.Active == p.Group.Preferred || preferred.Verdict != appliance.Up {
+		return r, stay
+	}
+	ready := preferred.Since.Add(p.FailbackDelay)
+	if _, until := p.budget(r, in.Now); until.After(ready) {
+		ready = until
+	}
+	if in.Now.Before(ready) {
+		stay.Reason, stay.Until = ReasonFailbackWaiting, ready
+		return r, stay
+	}
+	from := r.Active
+	r = r.transition(p.Group.Preferred, ReasonFailback, in.Now, "")
+	return r, Decision{Reason: ReasonFailback, Active: r.Active, From: from, Write: true}
+}
+
+// budget returns why an automatic transition must wait and until when, or "".
+func (p Policy) budget(r Record, now time.Time) (Reason, time.Time) {
+	var recent []time.Time
+	for _, t := range r.History {
+		automatic := t.Reason == ReasonActiveDown || t.Reason == ReasonFailback
+		if automatic && now.Sub(t.At) < p.Per {
+			recent = append(recent, t.At)
+		}
+	}
+	n := len(recent)
+	if n == 0 {
+		return "", time.Time{}
+	}
+	if p.MaxTransitions > 0 && n >= p.MaxTransitions {
+		return ReasonFlapBudget, recent[n-p.MaxTransitions].Add(p.Per)
+	}
+	if free := recent[n-1].Add(p.HoldDown << min(n-1, 10)); now.Before(free) {
+		return ReasonHoldDown, free
+	}
+	return "", time.Time{}
+}
+
+// other returns the member that could take over.
+func (p Policy) other(active appliance.MemberName) appliance.MemberName {
+	for _, m := range p.Group.Members {
+		if m.Name != active {
+			return m.Name
+		}
+	}
+	return ""
+}
+
+// mayWrite: only towards a member that is up, or that a human forced.
+func mayWrite(r Record, in Input) bool {
+	return r.Mode != Frozen && (r.Forced || in.Health.Of(r.Active).Verdict == appliance.Up)
+}

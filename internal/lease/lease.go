@@ -1,0 +1,65 @@
+// Package lease makes leadership a value that one must hold: every write to
+// Azure takes a Term.
+//
+// A Term is valid until its holder loses it, by the local monotonic clock only.
+// The package gives no fencing: a holder that is paused between the check and
+// the write can still write late. Safety then comes from the compare-and-swap of
+// the record and from the etag of each table. It is a leaf; everybody may import
+// it.
+package lease
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// ErrLost says that the term is over: its holder must not write any more.
+var ErrLost = errors.New("leadership lost")
+
+// Term is proof of leadership. The zero value proves nothing: Err returns
+// ErrLost. It is safe for concurrent use and may be copied.
+type Term struct {
+	number uint64
+	holder string
+	ctx    context.Context //nolint:containedctx // the life of the term, not of a call
+	until  time.Time
+}
+
+// Number counts the terms of this holder. It orders terms, it does not fence.
+func (t Term) Number() uint64 { return t.number }
+
+// Holder names who holds the term.
+func (t Term) Holder() string { return t.holder }
+
+// Err returns nil while the term is valid, and an error that wraps ErrLost once
+// it is not. Writers call it at the last moment before each write.
+func (t Term) Err() error {
+	switch {
+	case t.ctx == nil:
+		return fmt.Errorf("%w: no term was taken", ErrLost)
+	case t.ctx.Err() != nil:
+		return fmt.Errorf("%w: %w", ErrLost, context.Cause(t.ctx))
+	case !t.until.IsZero() && !time.Now().Before(t.until):
+		return fmt.Errorf("%w: term %d of %s is over", ErrLost, t.number, t.holder)
+	default:
+		return nil
+	}
+}
+
+// Local is leadership inside a single process: whoever runs it leads until it
+// steps down. It is the form for one controller; nothing keeps a second process
+// from leading too.
+type Local struct {
+	// Holder names the process in reports.
+	Holder string
+}
+
+// Acquire returns a term that ends when ctx does.
+func (l Local) Acquire(ctx context.Context) (Term, error) {
+	if err := ctx.Err(); err != nil {
+		return Term{}, fmt.Errorf("acquire term: %w", err)
+	}
+	return Term{number: 1, holder: l.Holder, ctx: ctx}, nil
+}
