@@ -1,0 +1,67 @@
+package config
+
+import (
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Check is a configured test of every member of a group.
+type Check struct {
+	// Name is unique in the group. After loading it is never empty: the kind, and a number if the kind repeats.
+	Name string `yaml:"name"`
+	// Kind is what is asked.
+	Kind Kind `yaml:"kind"`
+	// Interval is the time between two checks.
+	Interval time.Duration `yaml:"interval"`
+	// Timeout bounds one check; less than Interval.
+	Timeout time.Duration `yaml:"timeout"`
+	// ConfirmInterval is the time to the next check after a failure, until Fall is reached or a check passes.
+	ConfirmInterval time.Duration `yaml:"confirmInterval"`
+	// Fall is the number of failures in a row that make the check down.
+	Fall int `yaml:"fall"`
+	// Rise is the number of passes in a row that make the check up.
+	Rise int `yaml:"rise"`
+	// Port is asked on the first next-hop address of the member (tcp, http). 0 = Targets or URL say where.
+	Port int `yaml:"port"`
+	// Targets says for each member, by name, where to ask: "host:port" (tcp) or a URL (http).
+	Targets map[string]string `yaml:"targets"`
+	// URL is asked with {address} replaced by the first next-hop address of the member (http).
+	URL string `yaml:"url"`
+	// Status are the HTTP status codes that pass (http).
+	Status []int `yaml:"status"`
+	// Body must occur in the answer (http). "" = any body.
+	Body string `yaml:"body"`
+	// InsecureSkipVerify accepts any certificate (http).
+	InsecureSkipVerify bool `yaml:"insecureSkipVerify"`
+	// ServerName is expected in the certificate instead of the host of the URL (http). "" = the host of the URL.
+	ServerName string `yaml:"serverName"`
+}
+
+// addressMark stands for the member's address in Check.URL.
+const addressMark = "{address}"
+
+// Target says where the check asks the member whose first next-hop address is given: "host:port" for tcp, a URL for http,
+// "" for vm-status. The check must have passed Validate.
+func (c Check) Target(member string, address netip.Addr) string {
+	if c.Kind == KindVMStatus {
+		return ""
+	}
+	if target, ok := c.Targets[member]; ok {
+		return target
+	}
+	if c.URL != "" {
+		host := address.String()
+		if address.Is6() {
+			host = "[" + host + "]"
+		}
+		return strings.ReplaceAll(c.URL, addressMark, host)
+	}
+	at := net.JoinHostPort(address.String(), strconv.Itoa(c.Port))
+	if c.Kind == KindHTTP {
+		return "http://" + at + "/"
+	}
+	return at
+}

@@ -1,0 +1,112 @@
+package config
+
+// worded is a text that is one of a few words; they are listed in the order in which people should read them.
+type worded interface{ words() []string }
+
+// Cloud is one of Azure's clouds.
+type Cloud string
+
+// The clouds.
+const (
+	CloudPublic       Cloud = "AzurePublic"
+	CloudUSGovernment Cloud = "AzureUSGovernment"
+	CloudChina        Cloud = "AzureChina"
+)
+
+func (Cloud) words() []string {
+	return []string{string(CloudPublic), string(CloudUSGovernment), string(CloudChina)}
+}
+
+// Credential is a way to prove who hopguard is.
+type Credential string
+
+// The credentials.
+const (
+	CredentialDefault          Credential = "default"
+	CredentialManagedIdentity  Credential = "managed-identity"
+	CredentialWorkloadIdentity Credential = "workload-identity"
+	CredentialClientSecret     Credential = "client-secret"
+	CredentialCLI              Credential = "cli"
+)
+
+func (Credential) words() []string {
+	return []string{string(CredentialDefault), string(CredentialManagedIdentity), string(CredentialWorkloadIdentity),
+		string(CredentialClientSecret), string(CredentialCLI)}
+}
+
+// Kind is what a check asks.
+type Kind string
+
+// The kinds of checks.
+const (
+	KindVMStatus Kind = "vm-status"
+	KindTCP      Kind = "tcp"
+	KindHTTP     Kind = "http"
+)
+
+func (Kind) words() []string {
+	return []string{string(KindVMStatus), string(KindTCP), string(KindHTTP)}
+}
+
+// Vote says how many failed checks make a member down.
+type Vote string
+
+// The votes.
+const (
+	VoteAny    Vote = "any"    // one check that is down is enough
+	VoteAll    Vote = "all"    // every check must be down
+	VoteQuorum Vote = "quorum" // Group.Quorum checks must be down
+)
+
+func (Vote) words() []string { return []string{string(VoteAny), string(VoteAll), string(VoteQuorum)} }
+
+// Failback says whether traffic returns to the preferred member by itself.
+type Failback string
+
+// The ways to fail back.
+const (
+	FailbackManual Failback = "manual"
+	FailbackAuto   Failback = "auto"
+)
+
+func (Failback) words() []string { return []string{string(FailbackManual), string(FailbackAuto)} }
+
+// StoreKind is where records live.
+type StoreKind string
+
+// The stores.
+const (
+	StoreFile   StoreKind = "file"
+	StoreMemory StoreKind = "memory"
+)
+
+func (StoreKind) words() []string { return []string{string(StoreFile), string(StoreMemory)} }
+
+// Level is the least important line that is logged.
+type Level string
+
+// The levels.
+const (
+	LevelDebug Level = "debug"
+	LevelInfo  Level = "info"
+	LevelWarn  Level = "warn"
+	LevelError Level = "error"
+)
+
+func (Level) words() []string {
+	return []string{string(LevelDebug), string(LevelInfo), string(LevelWarn), string(LevelError)}
+}
+
+// Format is the form of a log line.
+type Format string
+
+// The formats.
+const (
+	FormatAuto Format = "auto" // text on a terminal, json elsewhere
+	FormatText Format = "text"
+	FormatJSON Format = "json"
+)
+
+func (Format) words() []string {
+	return []string{string(FormatAuto), string(FormatText), string(FormatJSON)}
+}
