@@ -1,0 +1,169 @@
+package archtest
+
+import "strings"
+
+// Trait is a property of a package that its source text must show.
+type Trait uint
+
+const (
+	// Pure packages map values to values. They import only what pureStdlib lists,
+	// call nothing that reads a clock or prints, and start no goroutine.
+	Pure Trait = 1 << iota
+	// Clock packages may read the time of day. All others get it as a value.
+	Clock
+	// Owned packages have no go statement: goroutines are started by wg.Go or an
+	// errgroup, so that somebody waits for them.
+	Owned
+	// SDK packages may import the Azure SDK.
+	SDK
+	// TestSDK packages may import the Azure SDK in tests only.
+	TestSDK
+)
+
+// Ban forbids an import to one package.
+type Ban struct {
+	Path   string // an import path; a trailing slash bans everything below it
+	Reason string
+}
+
+// Row says what one package may do. Names without a slash are below internal/.
+type Row struct {
+	Package string
+	May     string // packages of this module that its code may import, separated by spaces
+	Tests   string // the further ones that its tests may import
+	Traits  Trait
+	Bans    []Ban
+}
+
+// Table is the import table of a module.
+type Table []Row
+
+// House returns the import table of hopguard. A package that is not in it is a
+// finding, so a new package starts here.
+func House() Table {
+	const (
+		// What the stand-ins drive. They never see azure: a simulator that shares
+		// code with the client would agree with its mistakes.
+		driven = "appliance decide route peering probe lease store controller journal config app azuresim"
+		// app wires everything; only the stand-ins that drive it are out of reach.
+		all = "appliance decide route peering probe lease store controller journal config " +
+			"azure azuresim meraki notify api web functions"
+	)
+	return Table{
+		// The vocabulary and the pure core: data in, data out.
+		{Package: "appliance", Traits: Pure | Owned},
+		{Package: "decide", May: "appliance", Traits: Pure | Owned},
+		{Package: "route", May: "appliance", Traits: Pure | Owned},
+		{Package: "peering", May: "appliance", Traits: Pure | Owned},
+
+		// The story of one tick. It knows no network, no file and no cloud.
+		{Package: "controller", May: "appliance decide route peering lease",
+			Tests: "azure azuresim probe store journal", Traits: Owned, Bans: worldless()},
+
+		// The adapters: one outside thing each.
+		{Package: "probe", May: "appliance", Tests: "azuresim", Traits: Clock},
+		{Package: "lease", Traits: Clock},
+		{Package: "store", May: "appliance decide"},
+		{Package: "azure", May: "appliance decide route peering lease store",
+			Tests: "azuresim controller probe", Traits: Clock | SDK},
+		{Package: "meraki", May: "appliance"},
+		{Package: "notify", May: "appliance"},
+
+		// The views of a tick and the ways in.
+		{Package: "journal", May: "controller decide route peering appliance", Traits: Clock},
+		{Package: "api", May: "controller journal decide route peering appliance", Traits: Clock | Owned},
+		{Package: "web"},
+		{Package: "functions"},
+		{Package: "config"},
+		{Package: "app", May: all, Tests: "sim lab", Traits: Clock | Owned},
+		{Package: "cli", May: "app config api azuresim sim lab",
+			Tests: "appliance controller decide journal route store", Traits: Clock},
+		{Package: "cmd/hopguard", May: "cli"},
+
+		// The stand-ins. They keep the time of their own world.
+		{Package: "azuresim", Traits: Clock | TestSDK},
+		{Package: "sim", May: driven, Tests: "azure", Traits: Clock | TestSDK},
+		{Package: "lab", May: driven, Tests: "azure", Traits: Clock | TestSDK},
+
+		{Package: "archtest"},
+	}
+}
+
+// worldless are the bans of the package that tells the story of a tick.
+func worldless() []Ban {
+	const why = "controller reaches the world only through its own interfaces"
+	return []Ban{
+		{"net", why + " (net/netip is fine)"},
+		{"net/http", why},
+		{"net/url", why},
+		{"os", why},
+		{"os/", why},
+		{"syscall", why},
+	}
+}
+
+// owners names the only packages that may import a module from outside, and why.
+// The Azure SDK is not here: the traits SDK and TestSDK rule it.
+func owners() map[string]owner {
+	return map[string]owner{
+		"github.com/spf13/cobra":      {"cli", "the command line is one package"},
+		"github.com/spf13/pflag":      {"cli", "the command line is one package"},
+		"github.com/gofrs/flock":      {"store", "the lock guards the state file"},
+		"github.com/prometheus/":      {"journal api app", "metrics are a view of the journal"},
+		"github.com/stretchr/testify": {"", "compare with go-cmp and say got and want"},
+		"github.com/spf13/viper":      {"", "configuration is one strict file, config.Load"},
+		"gopkg.in/yaml.v3":            {"", "archived; use go.yaml.in/yaml/v3"},
+		"gopkg.in/yaml.v2":            {"", "archived; use go.yaml.in/yaml/v3"},
+	}
+}
+
+type owner struct {
+	packages string // separated by spaces; empty means nobody
+	reason   string
+}
+
+// sdkPrefixes are the modules that only a package with the trait SDK may see.
+func sdkPrefixes() []string {
+	return []string{"github.com/Azure/", "github.com/AzureAD/"}
+}
+
+// pureStdlib lists what a pure package may import from the standard library. It
+// is a list of what is allowed, because each release adds ways to reach the world.
+func pureStdlib() map[string]bool {
+	m := map[string]bool{}
+	for p := range strings.FieldsSeq(`
+		bytes cmp encoding encoding/base64 encoding/hex encoding/json errors fmt
+		hash/fnv iter maps math math/bits net/netip regexp slices sort strconv strings
+		text/tabwriter time unicode unicode/utf8 crypto/sha256`) {
+		m[p] = true
+	}
+	return m
+}
+
+// worldly lists, by import path, the functions of otherwise harmless packages
+// that a pure package may not mention.
+func worldly() map[string]map[string]string {
+	const (
+		clock = "time is a field of the input"
+		talk  = "a pure package returns what it has to say"
+	)
+	return map[string]map[string]string{
+		"time": {
+			"Now": clock, "Since": clock, "Until": clock, "Sleep": clock, "After": clock, "AfterFunc": clock,
+			"Tick": clock, "NewTimer": clock, "NewTicker": clock,
+			"Local":        "the zone of the machine is not an input; use UTC or a location that was passed in",
+			"LoadLocation": "it reads the zone files of the machine; pass the location in",
+		},
+		"fmt": {
+			"Print": talk, "Printf": talk, "Println": talk,
+			"Scan": talk, "Scanf": talk, "Scanln": talk,
+		},
+	}
+}
+
+// clockReads are the functions of package time that only a package with the trait
+// Clock may mention.
+func clockReads() []string { return []string{"Now", "Since", "Until"} }
+
+// words splits a cell of the table.
+func words(s string) []string { return strings.Fields(s) }

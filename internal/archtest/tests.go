@@ -1,0 +1,131 @@
+package archtest
+
+import (
+	"go/ast"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// checkTests finds tests that wait for the wall clock and tests that can pass in
+// CI without having run.
+func (t *Tree) checkTests() []Finding {
+	var out []Finding
+	for _, f := range t.files {
+		if !f.test() {
+			continue
+		}
+		bubbled := importsPath(f, "testing/synctest")
+		for _, decl := range f.syntax.Decls {
+			fn, ok := decl.(*ast.FuncDecl)
+			if !ok || fn.Body == nil {
+				continue
+			}
+			if !bubbled {
+				out = append(out, t.sleeps(f, fn)...)
+			}
+			out = append(out, t.skips(f, fn)...)
+		}
+	}
+	return out
+}
+
+func importsPath(f *file, target string) bool {
+	return slices.ContainsFunc(f.syntax.Imports, func(s *ast.ImportSpec) bool { return importPath(s) == target })
+}
+
+// sleeps finds time.Sleep in a test file that knows no bubble.
+func (t *Tree) sleeps(f *file, fn *ast.FuncDecl) []Finding {
+	var out []Finding
+	for n := range ast.Preorder(fn) {
+		sel, ok := n.(*ast.SelectorExpr)
+		if ok && f.selects(sel) == "time" && sel.Sel.Name == "Sleep" {
+			out = append(out, t.finding(f, sel, "time.Sleep in a test: let testing/synctest move the time"))
+		}
+	}
+	return out
+}
+
+// skips finds a skip of a test that nothing prevents when CI is set: the function
+// must have asked for the variable CI before it.
+func (t *Tree) skips(f *file, fn *ast.FuncDecl) []Finding {
+	w := skipWalk{tree: t, file: f, found: new([]Finding), guarded: new(bool)}
+	ast.Walk(w.enter(fn.Type), fn.Body)
+	return *w.found
+}
+
+// skipWalk visits a function in the order of its text. It knows which parameters
+// in scope are testers, because rapid.T has a Skip too, which drops one draw.
+type skipWalk struct {
+	tree    *Tree
+	file    *file
+	testers map[string]bool // parameters in scope: is the type from package testing
+	found   *[]Finding      // shared by the walks of inner functions
+	guarded *bool           // shared: CI was asked for above
+}
+
+// enter returns the walk with the parameters of a function in scope.
+func (w skipWalk) enter(ft *ast.FuncType) skipWalk {
+	w.testers = maps.Clone(w.testers)
+	if w.testers == nil {
+		w.testers = map[string]bool{}
+	}
+	for _, field := range ft.Params.List {
+		for _, name := range field.Names {
+			w.testers[name.Name] = w.fromTesting(field.Type)
+		}
+	}
+	return w
+}
+
+// fromTesting reports whether typ is testing.TB or a pointer to testing.T and its kin.
+func (w skipWalk) fromTesting(typ ast.Expr) bool {
+	if star, ok := typ.(*ast.StarExpr); ok {
+		typ = star.X
+	}
+	sel, ok := typ.(*ast.SelectorExpr)
+	return ok && w.file.selects(sel) == "testing"
+}
+
+// Visit implements [ast.Visitor].
+func (w skipWalk) Visit(n ast.Node) ast.Visitor {
+	switch n := n.(type) {
+	case *ast.FuncLit:
+		return w.enter(n.Type)
+	case *ast.CallExpr:
+		sel, ok := n.Fun.(*ast.SelectorExpr)
+		switch {
+		case !ok:
+		case w.file.selects(sel) == "os" && asksForCI(sel, n):
+			*w.guarded = true
+		case slices.Contains([]string{"Skip", "Skipf", "SkipNow"}, sel.Sel.Name) && w.tester(sel.X) && !*w.guarded:
+			*w.found = append(*w.found, w.tree.finding(w.file, n,
+				"%s can hide a test in CI: fail first when os.Getenv(\"CI\") is set", sel.Sel.Name))
+		}
+	}
+	return w
+}
+
+// tester reports whether e is a testing.TB: a parameter of such a type, or else a
+// variable or field with a customary name for one.
+func (w skipWalk) tester(e ast.Expr) bool {
+	name := ""
+	switch e := e.(type) {
+	case *ast.Ident:
+		if is, known := w.testers[e.Name]; known {
+			return is
+		}
+		name = e.Name
+	case *ast.SelectorExpr:
+		name = e.Sel.Name
+	}
+	return slices.Contains([]string{"t", "b", "f", "tb"}, strings.ToLower(name))
+}
+
+func asksForCI(sel *ast.SelectorExpr, call *ast.CallExpr) bool {
+	if sel.Sel.Name != "Getenv" && sel.Sel.Name != "LookupEnv" || len(call.Args) != 1 {
+		return false
+	}
+	lit, ok := call.Args[0].(*ast.BasicLit)
+	return ok && lit.Value == `"CI"`
+}
