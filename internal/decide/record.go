@@ -63,6 +63,10 @@ type Record struct {
 type Addresses struct {
 	Member appliance.MemberName `json:"member"`
 	Hops   []appliance.Hop      `json:"hops"`
+	// Subnets hold the member's interfaces.
+	Subnets []appliance.ResourceID `json:"subnets,omitzero"`
+	// Seen is when Azure last said so.
+	Seen time.Time `json:"seen,omitzero"`
 	// Former were the member's until it was redeployed; routes may still name them.
 	Former []appliance.Hop `json:"former,omitzero"`
 }
@@ -104,7 +108,7 @@ func (r Record) AddressesOf(name appliance.MemberName) Addresses {
 // Remember returns the record with the members' addresses as Azure says now. An
 // address that a member lost is kept as a former one, unless another member has
 // it now. Places without hops (Azure did not say) change nothing.
-func (r Record) Remember(group appliance.Group, places []appliance.Place) Record {
+func (r Record) Remember(group appliance.Group, places []appliance.Place, now time.Time) Record {
 	var out []Addresses
 	taken := func(h appliance.Hop) bool {
 		return slices.ContainsFunc(places, func(p appliance.Place) bool {
@@ -114,9 +118,9 @@ func (r Record) Remember(group appliance.Group, places []appliance.Place) Record
 	for _, m := range group.Members {
 		known := r.AddressesOf(m.Name)
 		i := slices.IndexFunc(places, func(p appliance.Place) bool { return p.Member == m.Name && len(p.Hops) > 0 })
-		next := Addresses{Member: m.Name, Hops: slices.Clone(known.Hops)}
+		next := Addresses{Member: m.Name, Hops: known.Hops, Subnets: known.Subnets, Seen: known.Seen}
 		if i >= 0 {
-			next.Hops = slices.Clone(places[i].Hops)
+			next = Addresses{Member: m.Name, Hops: places[i].Hops, Subnets: places[i].Subnets, Seen: now}
 		}
 		for _, h := range slices.Concat(known.Former, known.Hops) {
 			if !taken(h) && !slices.Contains(next.Hops, h) && !slices.Contains(next.Former, h) {
@@ -154,7 +158,8 @@ func (r Record) Equal(o Record) bool {
 			return a.Member == b.Member && a.Check == b.Check && a.Settled == b.Settled
 		}) &&
 		slices.EqualFunc(r.Places, o.Places, func(a, b Addresses) bool {
-			return a.Member == b.Member && slices.Equal(a.Hops, b.Hops) && slices.Equal(a.Former, b.Former)
+			return a.Member == b.Member && slices.Equal(a.Hops, b.Hops) && slices.Equal(a.Former, b.Former) &&
+				slices.Equal(a.Subnets, b.Subnets) && a.Seen.Equal(b.Seen)
 		}) &&
 		slices.EqualFunc(r.History, o.History, func(a, b Transition) bool {
 			return a.Epoch == b.Epoch && a.From == b.From && a.To == b.To && a.Reason == b.Reason && a.At.Equal(b.At) && a.By == b.By
