@@ -103,22 +103,19 @@ func worldless() []Ban {
 }
 
 // owners names the only packages that may import a module from outside, and why.
-// The Azure SDK is not here: the traits SDK and TestSDK rule it.
+// The Azure SDK is not here: the traits SDK and TestSDK rule it. Modules that
+// nobody may import are in .golangci.yml.
 func owners() map[string]owner {
 	return map[string]owner{
-		"github.com/spf13/cobra":      {"cli", "the command line is one package"},
-		"github.com/spf13/pflag":      {"cli", "the command line is one package"},
-		"github.com/gofrs/flock":      {"store", "the lock guards the state file"},
-		"github.com/prometheus/":      {"journal api app", "metrics are a view of the journal"},
-		"github.com/stretchr/testify": {"", "compare with go-cmp and say got and want"},
-		"github.com/spf13/viper":      {"", "configuration is one strict file, config.Load"},
-		"gopkg.in/yaml.v3":            {"", "archived; use go.yaml.in/yaml/v3"},
-		"gopkg.in/yaml.v2":            {"", "archived; use go.yaml.in/yaml/v3"},
+		"github.com/spf13/cobra": {"cli", "the command line is one package"},
+		"github.com/spf13/pflag": {"cli", "the command line is one package"},
+		"github.com/gofrs/flock": {"store", "the lock guards the state file"},
+		"github.com/prometheus/": {"journal api app", "metrics are a view of the journal"},
 	}
 }
 
 type owner struct {
-	packages string // separated by spaces; empty means nobody
+	packages string // separated by spaces
 	reason   string
 }
 
