@@ -1,0 +1,85 @@
+# hopguard: what a person does with this repository. "make" alone lists it.
+#
+# A machine with Go and make is enough: what else a target needs is fetched by Go
+# (modules, the pinned linter) or by scripts/need (a C compiler for the race detector,
+# the official clients for e2e-clients), which says plainly what it cannot install.
+
+# Go's own folder, for shells that do not have it in PATH.
+export PATH := $(PATH):/usr/local/go/bin
+
+GO ?= go
+# The linter is built from source at the version in go.tool.mod; Go keeps the result.
+LINT = $(GO) tool -modfile=go.tool.mod golangci-lint
+# What to pass on: make demo ARGS=--hold, make bench BENCH=Switch, make fuzz FUZZTIME=5m.
+ARGS ?=
+BENCH ?= .
+FUZZTIME ?= 10s
+
+# One step at a time, in the order written, also under make -j: every step uses all
+# cores by itself, and a failure is read at the end of the output.
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## bin/hopguard, one static file
+	@scripts/need go
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o bin/hopguard ./cmd/hopguard
+
+.PHONY: demo
+demo: build ## watch a failover: no Azure, no root, no network
+	./bin/hopguard demo $(ARGS)
+
+.PHONY: test
+test: fmt-check vet fix-check lint race ## everything that must hold before a change lands
+
+.PHONY: fmt-check
+fmt-check: # every file is as gofmt writes it
+	@scripts/need go
+	@dirs=$$($(GO) list -f '{{.Dir}}' ./...) || exit 1; \
+	bad=$$("$$($(GO) env GOROOT)/bin/gofmt" -l $$dirs) || exit 1; \
+	if [ -n "$$bad" ]; then printf 'gofmt would change:\n%s\n' "$$bad"; exit 1; fi; \
+	echo 'gofmt: every file is clean'
+
+.PHONY: vet
+vet: # the checks of the Go team
+	@scripts/need go
+	$(GO) vet ./...
+
+.PHONY: fix-check
+fix-check: # nothing is written in the manner of an older Go
+	@scripts/need go
+	$(GO) fix -diff ./...
+
+.PHONY: lint
+lint: ## golangci-lint, pinned in go.tool.mod (the first run compiles it)
+	@scripts/need go
+	$(LINT) config verify
+	$(LINT) run --allow-parallel-runners ./...
+
+.PHONY: race
+race: ## all tests under the race detector
+	@scripts/need go cc
+	CGO_ENABLED=1 $(GO) test -race -count=1 ./...
+
+.PHONY: bench
+bench: ## the benchmarks of docs/benchmarks.md (BENCH=regexp)
+	@scripts/need go
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+
+.PHONY: fuzz
+fuzz: ## each fuzz target for FUZZTIME (10s)
+	@scripts/need go
+	scripts/fuzz $(FUZZTIME)
+
+.PHONY: e2e-clients
+e2e-clients: build ## Microsoft's Python SDK and az against hopguard sim
+	@scripts/need clients
+	scripts/e2e-clients.sh
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf bin .cache
