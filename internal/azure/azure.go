@@ -1,0 +1,137 @@
+// Package azure is hopguard's Azure: reading members, power states and route
+// tables, and writing route tables, through the official SDK's pipeline and the
+// raw JSON of Azure Resource Manager.
+//
+// It guarantees that a table is written only with a valid lease.Term, with the
+// etag of what was read, only in its next hops, and that an outcome is without
+// error only after a read of the table by its id showed the wanted next hops. It
+// does not decide anything. It is the only importer of the Azure SDK; app imports
+// it.
+package azure
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/arm"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+)
+
+// Settings say which Azure, as whom, and how. Cloud or Endpoint is required.
+type Settings struct {
+	// Cloud is AzurePublic, AzureUSGovernment or AzureChina. Empty is AzurePublic.
+	Cloud string
+	// Endpoint, Authority and Audience override the cloud's; for a private Azure or
+	// a simulator. All https.
+	Endpoint, Authority, Audience string
+	// CA is trusted beside the system's certificate authorities, if set.
+	CA *x509.CertPool
+	// Credential says how to sign in.
+	Credential Credential
+	// Subscriptions are where route tables are looked for; empty means every
+	// subscription that the credential can see.
+	Subscriptions []string
+	// Parallel is how many tables are written at once; 0 means as many as the
+	// budget allows.
+	Parallel int
+	// Timeout bounds each request; 0 means 30 s.
+	Timeout time.Duration
+	// Transport replaces the network; nil means the network.
+	Transport policy.Transporter
+	// TokenCredential replaces Credential, if set.
+	TokenCredential azcore.TokenCredential
+	// Version is this program's, for the User-Agent header.
+	Version string
+}
+
+// Client talks to one Azure as one principal. It is safe for concurrent use.
+type Client struct {
+	endpoint      string
+	pipeline      runtime.Pipeline
+	subscriptions []string
+	parallel      int
+	timeout       time.Duration
+	budgets       budgets
+	versions      versions
+	tables        tableLists
+	power         powerLists
+
+	visibleTurn gate // guards what follows
+	visible     []string
+	seen        time.Time
+}
+
+// New returns a client. It does no request.
+func New(s Settings) (*Client, error) {
+	conf, err := s.cloud()
+	if err != nil {
+		return nil, err
+	}
+	transport := s.Transport
+	if transport == nil {
+		transport = newTransport(s.CA)
+	}
+	options := policy.ClientOptions{
+		Cloud:     conf,
+		Transport: transport,
+		// Retries live in one layer, which is ours: send.
+		Retry:     policy.RetryOptions{MaxRetries: -1},
+		Telemetry: policy.TelemetryOptions{ApplicationID: "hopguard"},
+	}
+	token := s.TokenCredential
+	if token == nil {
+		if token, err = s.Credential.token(options); err != nil {
+			return nil, fmt.Errorf("make credential: %w", err)
+		}
+	}
+	client, err := arm.NewClient("hopguard", version(s.Version), token, &arm.ClientOptions{
+		ClientOptions: options,
+		// Registering providers needs rights that a failover must not have.
+		DisableRPRegistration: true,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make ARM client: %w", err)
+	}
+	timeout := s.Timeout
+	if timeout == 0 {
+		timeout = 30 * time.Second
+	}
+	return &Client{
+		endpoint: client.Endpoint(), pipeline: client.Pipeline(), subscriptions: s.Subscriptions,
+		parallel: s.Parallel, timeout: timeout, visibleTurn: newGate(),
+	}, nil
+}
+
+// version returns a form that the SDK accepts.
+func version(v string) string {
+	if v == "" {
+		return "v0.0.0"
+	}
+	if v[0] != 'v' {
+		return "v" + v
+	}
+	return v
+}
+
+// newTransport returns a transport that keeps many connections warm: a failover
+// sends hundreds of requests at once.
+func newTransport(ca *x509.CertPool) *http.Client {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.MaxIdleConns, t.MaxIdleConnsPerHost = 256, 256
+	t.TLSHandshakeTimeout = 10 * time.Second
+	if ca != nil {
+		t.TLSClientConfig.RootCAs = ca
+	}
+	return &http.Client{
+		Transport: t,
+		// A redirect would carry the token to another host.
+		CheckRedirect: func(*http.Request, []*http.Request) error {
+			return errors.New("Azure Resource Manager does not redirect") //nolint:staticcheck // a proper noun
+		},
+	}
+}

@@ -1,0 +1,183 @@
+package azure
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"hopguard/internal/appliance"
+)
+
+const (
+	// shareStates is how long one list of power states serves all members of a
+	// subscription that ask for theirs.
+	shareStates = 900 * time.Millisecond
+	// Reading the instance view of one VM is limited to a bucket of 36 with 12 more
+	// a minute, for all callers together. This is our share of it.
+	viewBurst = 6
+	viewEvery = 5 * time.Second
+	// listless is how long a subscription whose list has no states is not asked
+	// for it again.
+	listless = 5 * time.Minute
+)
+
+// powerLists holds the newest list of power states of each subscription. The
+// zero value is ready.
+type powerLists struct {
+	mu    sync.Mutex
+	lists map[string]*powerList
+	views map[string]*rate.Limiter
+}
+
+type powerList struct {
+	turn gate // guards what follows
+	// began is when the list was asked for; states are by the VM's key.
+	began  time.Time
+	states map[string]string
+	err    error
+	// noStates is until when the list is known to have no states.
+	noStates time.Time
+}
+
+func (p *powerLists) of(subscription string) *powerList {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.lists == nil {
+		p.lists = map[string]*powerList{}
+	}
+	key := strings.ToLower(subscription)
+	if p.lists[key] == nil {
+		p.lists[key] = &powerList{turn: newGate()}
+	}
+	return p.lists[key]
+}
+
+// mayView takes from our share of a VM's bucket.
+func (p *powerLists) mayView(vm appliance.ResourceID, now time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.views == nil {
+		p.views = map[string]*rate.Limiter{}
+	}
+	if p.views[vm.Key()] == nil {
+		p.views[vm.Key()] = rate.NewLimiter(rate.Every(viewEvery), viewBurst)
+	}
+	return p.views[vm.Key()].AllowN(now, 1)
+}
+
+// PowerState returns the word after "PowerState/" that Azure has for a VM, ""
+// if it has none, and "deleted" if there is no such VM. One list of the
+// subscription's states answers all who ask within the same second; only where
+// it has no answer is the VM itself read.
+func (c *Client) PowerState(ctx context.Context, vm appliance.ResourceID) (string, error) {
+	state, ok, listErr := c.listedState(ctx, vm)
+	if ok {
+		return state, nil
+	}
+	if !c.power.mayView(vm, time.Now()) {
+		return "", errors.Join(fmt.Errorf("read power state of %s: asked too often", vm), listErr)
+	}
+	a, err := c.send(ctx, http.MethodGet, providerCompute, string(vm), url.Values{"$expand": {"instanceView"}}, nil, nil)
+	if e, ok := errors.AsType[*APIError](err); ok && e.Status == http.StatusNotFound && e.Code == "ResourceNotFound" {
+		return "deleted", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("read power state: %w", errors.Join(err, listErr))
+	}
+	var v wireVM
+	if err := json.Unmarshal(a.Body, &v); err != nil {
+		return "", fmt.Errorf("read power state of %s: %w", vm, err)
+	}
+	state, _ = v.state()
+	return state, nil
+}
+
+// listedState returns the state that the subscription's list has for the VM.
+func (c *Client) listedState(ctx context.Context, vm appliance.ResourceID) (string, bool, error) {
+	l := c.power.of(vm.Subscription())
+	if err := l.turn.enter(ctx); err != nil {
+		return "", false, err
+	}
+	defer l.turn.leave()
+	now := time.Now()
+	if now.Before(l.noStates) {
+		return "", false, nil
+	}
+	if l.began.IsZero() || now.Sub(l.began) >= shareStates {
+		l.began = now
+		l.states, l.err = c.listStates(ctx, vm.Subscription())
+		if l.err == nil && len(l.states) == 0 {
+			l.noStates = now.Add(listless)
+		}
+	}
+	state, ok := l.states[vm.Key()]
+	return state, ok, l.err
+}
+
+// listStates reads the power states of all VMs of a subscription. It is not
+// repeated: the next check is soon enough, and sooner than a wait.
+func (c *Client) listStates(ctx context.Context, subscription string) (map[string]string, error) {
+	path := "/subscriptions/" + subscription + "/providers/Microsoft.Compute/virtualMachines"
+	states := map[string]string{}
+	err := c.list(ctx, providerCompute, path, url.Values{"statusOnly": {"true"}}, func(raw json.RawMessage) error {
+		var v wireVM
+		if err := json.Unmarshal(raw, &v); err != nil {
+			return fmt.Errorf("decode virtual machine: %w", err)
+		}
+		if state, ok := v.state(); ok {
+			states[appliance.ResourceID(v.ID).Key()] = state
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list power states of subscription %s: %w", subscription, err)
+	}
+	return states, nil
+}
+
+type wireVM struct {
+	ID         string `json:"id"`
+	Properties struct {
+		NetworkProfile struct {
+			NetworkInterfaces []struct {
+				ID string `json:"id"`
+			} `json:"networkInterfaces"`
+		} `json:"networkProfile"`
+		InstanceView *wireView `json:"instanceView"`
+		Extended     struct {
+			InstanceView *wireView `json:"instanceView"`
+		} `json:"extended"`
+	} `json:"properties"`
+}
+
+type wireView struct {
+	Statuses []struct {
+		Code string `json:"code"`
+	} `json:"statuses"`
+}
+
+// state finds the power state by its prefix, wherever it stands. It reports
+// false if the answer has no instance view at all.
+func (v wireVM) state() (string, bool) {
+	view := v.Properties.InstanceView
+	if view == nil {
+		view = v.Properties.Extended.InstanceView
+	}
+	if view == nil {
+		return "", false
+	}
+	for _, s := range view.Statuses {
+		if prefix, word, ok := strings.Cut(s.Code, "/"); ok && strings.EqualFold(prefix, "PowerState") {
+			return strings.ToLower(word), true
+		}
+	}
+	return "", true
+}

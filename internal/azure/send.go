@@ -1,0 +1,185 @@
+package azure
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/streaming"
+
+	"hopguard/internal/appliance"
+)
+
+const (
+	// maxBody bounds an answer; a list of 200 full route tables is about 30 MB.
+	maxBody = 256 << 20
+	// readTries bounds how often a read is repeated, within the caller's context.
+	readTries = 4
+	// maxWait bounds a single wait that Azure asks for before a read is repeated.
+	maxWait = 30 * time.Second
+)
+
+// answer is a success of ARM.
+type answer struct {
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
+// get reads a resource or a list, and repeats what may be repeated.
+func (c *Client) get(ctx context.Context, provider, path string, query url.Values) (answer, error) {
+	for try := 1; ; try++ {
+		a, err := c.send(ctx, http.MethodGet, provider, path, query, nil, nil)
+		if err == nil || try == readTries || ctx.Err() != nil {
+			return a, err
+		}
+		what, wait, scope := advise(err)
+		if what == giveUp || wait > maxWait {
+			return a, err
+		}
+		if scope == waitTable {
+			if err := sleep(ctx, max(wait, backoff(try))); err != nil {
+				return a, err
+			}
+		}
+	}
+}
+
+// send does one request inside the budget. Its path is below the endpoint, or a
+// whole URL that ARM gave us; then provider is "".
+func (c *Client) send(ctx context.Context, method, provider, path string, query url.Values, header http.Header, body []byte) (answer, error) {
+	budget := c.budgets.of(appliance.ResourceID(path).Subscription(), method)
+	if err := budget.take(ctx); err != nil {
+		return answer{}, fmt.Errorf("wait for ARM's budget: %w", err)
+	}
+	return c.sendNow(ctx, budget, method, provider, path, query, header, body)
+}
+
+// sendNow is send with a token that was taken already.
+func (c *Client) sendNow(ctx context.Context, budget *bucket, method, provider, path string, query url.Values, header http.Header, body []byte) (answer, error) {
+	var got http.Header
+	defer func() { budget.done(time.Now(), got) }()
+	for {
+		a, err := c.once(ctx, method, c.url(provider, path, query), header, body)
+		got = a.Header
+		if err == nil {
+			return a, nil
+		}
+		if provider != "" && c.versions.learn(provider, err) {
+			continue
+		}
+		if what, wait, scope := advise(err); what == again && scope == waitSubscription {
+			budget.pause(time.Now().Add(wait))
+		}
+		return a, err
+	}
+}
+
+func (c *Client) url(provider, path string, query url.Values) string {
+	if provider == "" {
+		return path
+	}
+	q := maps.Clone(query)
+	if q == nil {
+		q = url.Values{}
+	}
+	q.Set("api-version", c.versions.of(provider))
+	return c.endpoint + path + "?" + q.Encode()
+}
+
+func (c *Client) once(ctx context.Context, method, target string, header http.Header, body []byte) (answer, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, fmt.Errorf("no answer within %s", c.timeout))
+	defer cancel()
+	req, err := runtime.NewRequest(ctx, method, target)
+	if err != nil {
+		return answer{}, fmt.Errorf("make request: %w", err)
+	}
+	raw := req.Raw()
+	raw.Header.Set("Accept", "application/json")
+	maps.Copy(raw.Header, header)
+	if body != nil {
+		if err := req.SetBody(streaming.NopCloser(bytes.NewReader(body)), "application/json"); err != nil {
+			return answer{}, fmt.Errorf("make request: %w", err)
+		}
+	}
+	// The bodies are read here, bounded, and not by the SDK.
+	runtime.SkipBodyDownload(req)
+	resp, err := c.pipeline.Do(req)
+	if err != nil {
+		return answer{}, fmt.Errorf("%s %s: %w", method, raw.URL.Path, because(ctx, err))
+	}
+	defer func() { _ = resp.Body.Close() }()
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
+	if err != nil {
+		return answer{}, fmt.Errorf("%s %s: read answer: %w", method, raw.URL.Path, because(ctx, err))
+	}
+	a := answer{Status: resp.StatusCode, Header: resp.Header, Body: text}
+	if a.Status < 200 || a.Status > 299 {
+		return a, apiError(raw, resp, text, time.Now())
+	}
+	if len(text) > 0 && !json.Valid(text) {
+		return a, &NotARMError{Method: method, URL: raw.URL.Scheme + "://" + raw.URL.Host + raw.URL.Path, Status: a.Status, ContentType: resp.Header.Get("Content-Type"), Start: start(text)}
+	}
+	return a, nil
+}
+
+// because prefers the reason for which ctx ended to "context deadline exceeded".
+func because(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	return err
+}
+
+// backoff grows from 200 ms to 10 s, with jitter so that replicas spread.
+func backoff(try int) time.Duration {
+	d := min(100*time.Millisecond<<min(try, 7), 10*time.Second)
+	return d/2 + rand.N(d)
+}
+
+// list reads all pages of a list.
+func (c *Client) list(ctx context.Context, provider, path string, query url.Values, each func(json.RawMessage) error) error {
+	for pages := 0; path != ""; pages++ {
+		a, err := c.get(ctx, provider, path, query)
+		if err != nil {
+			return err
+		}
+		var page struct {
+			Value    []json.RawMessage `json:"value"`
+			NextLink string            `json:"nextLink"`
+		}
+		if err := json.Unmarshal(a.Body, &page); err != nil || page.Value == nil {
+			return &NotARMError{Method: http.MethodGet, URL: path, Status: a.Status, ContentType: a.Header.Get("Content-Type"), Start: start(a.Body)}
+		}
+		for _, item := range page.Value {
+			if err := each(item); err != nil {
+				return err
+			}
+		}
+		if page.NextLink != "" && !c.ours(page.NextLink) {
+			return fmt.Errorf("read list: nextLink %q leaves %s: the token does not go there", page.NextLink, c.endpoint)
+		}
+		provider, path, query = "", page.NextLink, nil
+	}
+	return nil
+}
+
+// ours reports whether a URL that ARM gave us is at ARM: nothing else gets the
+// token.
+func (c *Client) ours(link string) bool {
+	u, err := url.Parse(link)
+	if err != nil {
+		return false
+	}
+	e, err := url.Parse(c.endpoint)
+	return err == nil && u.Scheme == e.Scheme && (strings.EqualFold(u.Host, e.Host) || strings.HasSuffix(strings.ToLower(u.Hostname()), "."+strings.ToLower(e.Hostname())))
+}

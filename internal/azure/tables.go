@@ -1,0 +1,186 @@
+package azure
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"hopguard/internal/appliance"
+	"hopguard/internal/route"
+)
+
+const (
+	// shareFor is how long the answer to a list serves others that want the same:
+	// groups that tick together cost one list.
+	shareFor = time.Second
+	// visibleFor is how long the list of visible subscriptions is believed.
+	visibleFor = 10 * time.Minute
+)
+
+// tableLists holds the newest list of route tables of each subscription. The
+// zero value is ready.
+type tableLists struct {
+	mu    sync.Mutex
+	lists map[string]*tableList
+}
+
+type tableList struct {
+	turn  gate
+	mu    sync.Mutex // guards what follows
+	began time.Time
+	items []tableItem
+}
+
+// tableItem is a table that is parsed only if its tags select it.
+type tableItem struct {
+	tags map[string]string
+	raw  json.RawMessage
+}
+
+func (l *tableLists) of(subscription string) *tableList {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.lists == nil {
+		l.lists = map[string]*tableList{}
+	}
+	if l.lists[subscription] == nil {
+		l.lists[subscription] = &tableList{turn: newGate()}
+	}
+	return l.lists[subscription]
+}
+
+// forget makes the next list a new one, after a write.
+func (l *tableLists) forget(subscription string) {
+	t := l.of(subscription)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.began = time.Time{}
+}
+
+// Tables returns the route tables that the selection's tag selects, in all
+// subscriptions in question. It costs one list per subscription, shared by all
+// callers of the same second. What could be read is returned together with an
+// error for the rest: a subscription that does not answer, a malformed table.
+func (c *Client) Tables(ctx context.Context, selection route.Selection) ([]route.Table, error) {
+	subscriptions, err := c.Subscriptions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	items := make([][]tableItem, len(subscriptions))
+	errs := make([]error, len(subscriptions))
+	var g errgroup.Group
+	for i, s := range subscriptions {
+		g.Go(func() error {
+			if items[i], errs[i] = c.listTables(ctx, s); errs[i] != nil {
+				errs[i] = fmt.Errorf("list route tables of subscription %s: %w", s, errs[i])
+			}
+			return nil
+		})
+	}
+	_ = g.Wait() // the errors are in errs
+	var tables []route.Table
+	for _, list := range items {
+		for _, item := range list {
+			if !selection.Table(item.tags) {
+				continue
+			}
+			t, err := route.Parse(item.raw)
+			if err != nil {
+				errs = append(errs, err)
+				continue
+			}
+			tables = append(tables, t)
+		}
+	}
+	return tables, errors.Join(errs...)
+}
+
+func (c *Client) listTables(ctx context.Context, subscription string) ([]tableItem, error) {
+	l := c.tables.of(subscription)
+	if err := l.turn.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer l.turn.leave()
+	now := time.Now()
+	if items, ok := l.young(now); ok {
+		return items, nil
+	}
+	var items []tableItem
+	path := "/subscriptions/" + subscription + "/providers/Microsoft.Network/routeTables"
+	err := c.list(ctx, providerNetwork, path, nil, func(raw json.RawMessage) error {
+		var head struct {
+			Tags map[string]string `json:"tags"`
+		}
+		if err := json.Unmarshal(raw, &head); err != nil {
+			return fmt.Errorf("decode route table: %w", err)
+		}
+		items = append(items, tableItem{tags: head.Tags, raw: raw})
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.began, l.items = now, items
+	return items, nil
+}
+
+func (l *tableList) young(now time.Time) ([]tableItem, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.items, !l.began.IsZero() && now.Sub(l.began) < shareFor
+}
+
+// Table reads one route table by its id, which is what to trust after a write.
+func (c *Client) Table(ctx context.Context, id appliance.ResourceID) (route.Table, error) {
+	a, err := c.get(ctx, providerNetwork, string(id), nil)
+	if err != nil {
+		return route.Table{}, err
+	}
+	t, err := route.Parse(a.Body)
+	if t.ETag == "" {
+		t.ETag = a.Header.Get("ETag")
+	}
+	return t, err
+}
+
+// Subscriptions returns the configured subscriptions or, if none are, those that
+// the credential can see.
+func (c *Client) Subscriptions(ctx context.Context) ([]string, error) {
+	if len(c.subscriptions) > 0 {
+		return c.subscriptions, nil
+	}
+	if err := c.visibleTurn.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer c.visibleTurn.leave()
+	if now := time.Now(); !c.seen.IsZero() && now.Sub(c.seen) < visibleFor {
+		return c.visible, nil
+	}
+	var ids []string
+	err := c.list(ctx, providerResources, "/subscriptions", nil, func(raw json.RawMessage) error {
+		var s struct {
+			ID    string `json:"subscriptionId"`
+			State string `json:"state"`
+		}
+		if err := json.Unmarshal(raw, &s); err != nil || s.ID == "" {
+			return fmt.Errorf("decode subscription: %.80q", raw)
+		}
+		ids = append(ids, s.ID)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list subscriptions: %w", err)
+	}
+	if len(ids) == 0 {
+		return nil, errors.New("list subscriptions: the identity can see none; give it Reader on one, or name them in azure.subscriptions")
+	}
+	c.visible, c.seen = ids, time.Now()
+	return ids, nil
+}

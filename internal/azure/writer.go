@@ -1,0 +1,205 @@
+package azure
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"hopguard/internal/lease"
+	"hopguard/internal/route"
+)
+
+// writer brings one table to the goal.
+type writer struct {
+	client *Client
+	term   lease.Term
+	goal   route.Goal
+	plan   route.TablePlan
+	saw    func(route.Progress)
+	out    route.Outcome
+}
+
+// run writes and reads until a read of the table by its id shows what the goal
+// wants, or until it must give up. The first PUT uses the token that was taken
+// from budget already; run gives it back in any case.
+func (w *writer) run(ctx context.Context, budget *bucket) route.Outcome {
+	w.out = route.Outcome{Table: w.plan.Table, Changes: w.plan.Changes, Started: time.Now()}
+	held := budget
+	for try := 1; ; try++ {
+		a, err := w.write(ctx, held, budget)
+		held = nil
+		if err == nil {
+			w.stage(route.StageAccepted, &w.out.Accepted)
+			err = w.await(ctx, a)
+		}
+		if err == nil && len(w.plan.Changes) == 0 {
+			w.stage(route.StageReadBack, &w.out.ReadBack)
+			return w.out
+		}
+		err = w.recover(ctx, err, try)
+		if err == nil && len(w.plan.Changes) == 0 {
+			// Somebody else brought it to the goal, or an answer of ours was lost.
+			err = w.await(ctx, answer{})
+		}
+		if err == nil && len(w.plan.Changes) == 0 {
+			w.stage(route.StageReadBack, &w.out.ReadBack)
+			return w.out
+		}
+		if err != nil {
+			w.out.Err = err
+			w.tell(route.StageFailed, err.Error())
+			return w.out
+		}
+	}
+}
+
+// write makes the conditional PUT. held is the budget if its token was taken.
+func (w *writer) write(ctx context.Context, held, budget *bucket) (answer, error) {
+	release := func() {
+		if held != nil {
+			held.done(time.Now(), nil)
+		}
+	}
+	if w.plan.ETag == "" {
+		release()
+		return answer{}, errNoETag
+	}
+	body, err := route.Patch(w.plan.Raw, w.plan.Changes)
+	if err != nil {
+		release()
+		return answer{}, err
+	}
+	if held == nil {
+		if err := budget.take(ctx); err != nil {
+			return answer{}, fmt.Errorf("wait for ARM's budget: %w", err)
+		}
+	}
+	// The last moment: nothing but the request itself is between this and Azure.
+	if err := w.term.Err(); err != nil {
+		budget.done(time.Now(), nil)
+		return answer{}, err
+	}
+	w.out.Writes++
+	return w.client.sendNow(ctx, budget, http.MethodPut, providerNetwork, string(w.plan.Table), nil, http.Header{"If-Match": {w.plan.ETag}}, body)
+}
+
+// errNoETag: a table without an etag cannot be written conditionally.
+var errNoETag = errors.New("the table has no etag: it cannot be written conditionally, so it is not written")
+
+// recover decides after an error, or after a write that did not bring the goal,
+// whether to go on. It returns nil after reading and planning again.
+func (w *writer) recover(ctx context.Context, err error, try int) error {
+	wait := time.Duration(0)
+	if err != nil {
+		if errors.Is(err, lease.ErrLost) || ctx.Err() != nil {
+			return errors.Join(err, context.Cause(ctx))
+		}
+		var what ask
+		if what, wait, _ = advise(err); what == giveUp && !errors.Is(err, errNoETag) || try == writeTries {
+			return err
+		}
+		if wait == 0 && !conflict(err) {
+			wait = backoff(try)
+		}
+	} else if try == writeTries {
+		return fmt.Errorf("written %d times, and each time other next hops were read back", try)
+	}
+	note := "other next hops were read back"
+	if err != nil {
+		note = err.Error()
+	}
+	w.tell(route.StageRetry, note)
+	if waitErr := sleep(ctx, wait); waitErr != nil {
+		return errors.Join(err, waitErr)
+	}
+	if readErr := w.reread(ctx); readErr != nil {
+		return errors.Join(err, readErr)
+	}
+	if w.plan.ETag == "" {
+		return errNoETag
+	}
+	return nil
+}
+
+// conflict: somebody else wrote first; reading again is all it takes.
+func conflict(err error) bool {
+	e, ok := errors.AsType[*APIError](err)
+	return ok && e.Status == http.StatusPreconditionFailed || errors.Is(err, errNoETag)
+}
+
+// reread reads the table by its id and plans it again.
+func (w *writer) reread(ctx context.Context) error {
+	t, err := w.client.Table(ctx, w.plan.Table)
+	if err != nil {
+		return fmt.Errorf("read back: %w", err)
+	}
+	w.plan = w.goal.Diff(t)
+	if w.plan.Problem != nil && w.plan.Problem.Refused {
+		return fmt.Errorf("table changed meanwhile: it %s", w.plan.Problem.Text)
+	}
+	return nil
+}
+
+// await waits until an accepted write has come to its end, and leaves in plan
+// what is still to do. The table itself is read, not the operation: that needs
+// no further right, and one read serves as the end and as the read-back.
+func (w *writer) await(ctx context.Context, a answer) error {
+	var accepted struct {
+		Properties struct {
+			State string `json:"provisioningState"`
+		} `json:"properties"`
+	}
+	// An answer without a body is a success all the same; the read shows more.
+	_ = json.Unmarshal(a.Body, &accepted)
+	wait := min(orElse(retryAfter(a.Header, time.Now()), pollEvery), longestPoll)
+	if accepted.Properties.State == "Succeeded" || a.Status == 0 {
+		wait = 0
+	}
+	for {
+		if err := sleep(ctx, wait); err != nil {
+			return fmt.Errorf("wait for the write's end: %w", err)
+		}
+		if err := w.reread(ctx); err != nil {
+			return err
+		}
+		switch w.plan.State {
+		case "Updating", "Creating":
+			wait = pollEvery
+		case "Failed", "Canceled":
+			return w.failure(ctx, a)
+		default:
+			w.stage(route.StageSucceeded, &w.out.Succeeded)
+			return nil
+		}
+	}
+}
+
+// failure asks the operation why it failed.
+func (w *writer) failure(ctx context.Context, a answer) error {
+	failed := &OperationError{Code: w.plan.State, Message: "the table's provisioning state is " + w.plan.State}
+	link := a.Header.Get("Azure-AsyncOperation")
+	if link == "" || !w.client.ours(link) {
+		return failed
+	}
+	got, err := w.client.get(ctx, "", link, nil)
+	if err != nil {
+		return errors.Join(failed, err)
+	}
+	var op errorBody
+	if err := json.Unmarshal(got.Body, &op); err == nil && op.Error.Code != "" {
+		failed.Code, failed.Message = op.Error.Code, op.Error.Message
+	}
+	return failed
+}
+
+func (w *writer) stage(s route.Stage, at *time.Time) {
+	*at = time.Now()
+	w.saw(route.Progress{Table: w.plan.Table, Stage: s, At: *at})
+}
+
+func (w *writer) tell(s route.Stage, note string) {
+	w.saw(route.Progress{Table: w.plan.Table, Stage: s, At: time.Now(), Note: note})
+}
