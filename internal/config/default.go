@@ -1,0 +1,96 @@
+package config
+
+import (
+	"slices"
+	"strconv"
+	"time"
+)
+
+// Default returns every setting that has a default outside the groups: the public cloud, the credential chain, a file
+// store, no API. It has no groups.
+func Default() Config {
+	return Config{
+		Azure: Azure{Cloud: CloudPublic, Credential: CredentialDefault, Timeout: 30 * time.Second},
+		Store: Store{Kind: StoreFile, Path: "./state"},
+		Log:   Log{Level: LevelInfo, Format: FormatAuto},
+	}
+}
+
+// DefaultGroup returns the settings of a group that does not say them. Complete fills in what follows from its names.
+func DefaultGroup() Group {
+	return Group{
+		Routes: Routes{Tag: Tag{Name: "nva_ha_udr"}},
+		Vote:   VoteAny,
+		Policy: Policy{
+			Failback:       FailbackManual,
+			FailbackDelay:  5 * time.Minute,
+			HoldDown:       time.Minute,
+			MaxTransitions: 4,
+			Per:            time.Hour,
+			UnknownAlert:   2 * time.Minute,
+		},
+		Verify: Verify{Timeout: 30 * time.Second},
+	}
+}
+
+// DefaultCheck returns the settings of a check of the kind that does not say them. Reading a machine's state from Azure
+// takes longer than a packet there and back, so vm-status has more time.
+func DefaultCheck(kind Kind) Check {
+	c := Check{Kind: kind, Interval: 10 * time.Second, Timeout: 2 * time.Second, ConfirmInterval: 2 * time.Second, Fall: 3, Rise: 2}
+	switch kind {
+	case KindVMStatus:
+		c.Timeout = 5 * time.Second
+	case KindHTTP:
+		c.Status = []int{200}
+	default: // also a kind that Validate refuses
+	}
+	return c
+}
+
+// Complete returns the configuration with what follows from other settings filled in where it is empty: the preferred
+// member is the first, the tag value is the group's name, a group without checks reads vm-status, a check is named after
+// its kind. Load and Import have done it.
+func (c Config) Complete() Config {
+	c.Groups = slices.Clone(c.Groups) // not the caller's
+	for i := range c.Groups {
+		c.Groups[i] = c.Groups[i].complete()
+	}
+	return c
+}
+
+func (g Group) complete() Group {
+	if g.Preferred == "" && len(g.Members) > 0 {
+		g.Preferred = g.Members[0].Name
+	}
+	if g.Routes.Tag.Value == "" {
+		g.Routes.Tag.Value = g.Name
+	}
+	g.Checks = slices.Clone(g.Checks)
+	if len(g.Checks) == 0 {
+		g.Checks = []Check{DefaultCheck(KindVMStatus)}
+	}
+	taken := make(map[string]bool)
+	for _, k := range g.Checks {
+		taken[k.Name] = true
+	}
+	for i := range g.Checks {
+		k := &g.Checks[i]
+		if k.Name == "" && k.Kind != "" {
+			k.Name = freeName(string(k.Kind), taken)
+		}
+		taken[k.Name] = true
+		if len(k.Status) == 0 {
+			k.Status = DefaultCheck(k.Kind).Status
+		}
+	}
+	return g
+}
+
+// freeName returns word, or word-2, word-3 and so on: the first that is not taken.
+func freeName(word string, taken map[string]bool) string {
+	name := word
+	for n := 2; taken[name]; n++ {
+		name = word + "-" + strconv.Itoa(n)
+	}
+	return name
+}

@@ -1,0 +1,149 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"reflect"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// maxFile is the greatest size, in bytes, of a configuration file and of the files that it names.
+const maxFile = 1 << 20
+
+// Load returns the complete, valid configuration: the defaults, then the file, then the HOPGUARD_* variables. An empty path
+// means the file that HOPGUARD_CONFIG names; without one, the old function's variables stand for the file (see Import).
+//
+// The error is a *Problems with everything that is wrong, one with ErrNone if there is nothing to read, or says which file
+// could not be read, or where it is no YAML.
+func Load(path string, getenv func(string) string) (Config, error) {
+	if path == "" {
+		path = getenv(configVariable)
+	}
+	d := newDecoder()
+	c := Default()
+	switch {
+	case path != "":
+		if err := d.file(path, &c); err != nil {
+			return Config{}, err
+		}
+	case old(getenv):
+		c, _ = d.old(getenv)
+	default:
+		return Config{}, noneError{}
+	}
+	d.environment(&c, getenv)
+	c = c.Complete()
+	findings := append(c.check(), c.Azure.checkFiles(getenv)...)
+	if err := problems(path, append(d.problems, d.kept(findings)...)); err != nil {
+		return Config{}, err
+	}
+	return c, nil
+}
+
+// file reads the YAML file into c. Problems of the content are kept in d; the error is for a file that has no content to
+// speak of.
+func (d *decoder) file(path string, c *Config) error {
+	data, err := readSmall(path)
+	if err != nil {
+		return fmt.Errorf("read the configuration: %w", err)
+	}
+	read := yaml.NewDecoder(bytes.NewReader(data))
+	var document, second yaml.Node
+	switch err := read.Decode(&document); {
+	case errors.Is(err, io.EOF):
+		return fmt.Errorf("read the configuration: %q is empty: want at least one group", path)
+	case err != nil:
+		return fmt.Errorf("read the configuration: %q is no YAML: %s", path, strings.TrimPrefix(err.Error(), "yaml: "))
+	}
+	root := document.Content[0]
+	if root.Kind == yaml.ScalarNode && root.ShortTag() == "!!null" {
+		return fmt.Errorf("read the configuration: %q is empty: want at least one group", path)
+	}
+	switch err := read.Decode(&second); {
+	case err == nil:
+		return fmt.Errorf("read the configuration: %q holds several documents, the second from line %d: want one", path, second.Line)
+	case !errors.Is(err, io.EOF):
+		return fmt.Errorf("read the configuration: %q is no YAML: %s", path, strings.TrimPrefix(err.Error(), "yaml: "))
+	}
+	d.value("", root, reflect.ValueOf(c).Elem())
+	return nil
+}
+
+// kept returns the findings that hold whatever the values are that could not be read, with their lines and variables.
+func (d *decoder) kept(findings []finding) []Problem {
+	var list []Problem
+	for _, f := range findings {
+		if d.unreadable(f.Path) {
+			continue
+		}
+		misled := false
+		for _, path := range f.needs {
+			misled = misled || d.unreadable(path)
+		}
+		if misled {
+			continue
+		}
+		if f.Source = d.sourceOf(f.Path); f.Source == "" {
+			f.Line = d.lineOf(f.Path)
+		}
+		list = append(list, f.Problem)
+	}
+	return list
+}
+
+// unreadable reports whether the value at path, or one that holds it, could not be read.
+func (d *decoder) unreadable(path string) bool {
+	for ; path != ""; path = parent(path) {
+		if d.broken[path] {
+			return true
+		}
+	}
+	return d.broken[""]
+}
+
+// sourceOf returns the variable that gave the value at path, or "".
+func (d *decoder) sourceOf(path string) string {
+	for ; path != ""; path = parent(path) {
+		if name := d.sources[path]; name != "" {
+			return name
+		}
+	}
+	return ""
+}
+
+// lineOf returns the line of path, or of the nearest that holds it; 0 if none does.
+func (d *decoder) lineOf(path string) int {
+	for ; path != ""; path = parent(path) {
+		if line := d.lines[path]; line > 0 {
+			return line
+		}
+	}
+	return 0
+}
+
+// parent cuts the last step of a path.
+func parent(path string) string {
+	return path[:max(strings.LastIndexAny(path, ".["), 0)]
+}
+
+// readSmall reads a file of at most maxFile bytes.
+func readSmall(path string) (data []byte, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	data, err = io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(data) > maxFile {
+		return nil, fmt.Errorf("%q is larger than %d bytes", path, maxFile)
+	}
+	return data, nil
+}

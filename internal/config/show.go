@@ -1,0 +1,219 @@
+package config
+
+import (
+	"bytes"
+	"encoding"
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Show returns the whole configuration as YAML, defaults included and secrets hidden: what hopguard works with. Settings
+// that are empty are left out.
+func (c Config) Show() ([]byte, error) {
+	p := printer{full: true}
+	return p.document(c, Config{}, "")
+}
+
+// YAML returns a short, commented file that Load reads back as the same complete configuration: only what differs from
+// the defaults is in it. A secret is not: the comment at the top says which variable must hold it.
+func (c Config) YAML() ([]byte, error) {
+	c = c.Complete().implied()
+	head := "hopguard configuration. What is not here has its default: docs/configuration.md."
+	if c.Azure.ClientSecret != "" {
+		c.Azure.ClientSecret = ""
+		head += "\nThe client secret is not here: set HOPGUARD_AZURE_CLIENTSECRET."
+	}
+	p := printer{comments: describe(), said: make(map[string]bool)}
+	return p.document(c, Default(), head)
+}
+
+// implied returns the configuration without what Complete would fill in again.
+func (c Config) implied() Config {
+	c.Groups = slices.Clone(c.Groups)
+	for i := range c.Groups {
+		g := &c.Groups[i]
+		if len(g.Members) > 0 && g.Preferred == g.Members[0].Name {
+			g.Preferred = ""
+		}
+		if g.Routes.Tag.Value == g.Name {
+			g.Routes.Tag.Value = ""
+		}
+		whole := *g
+		whole.Checks = nil
+		if reflect.DeepEqual(whole.complete().Checks, g.Checks) {
+			g.Checks = nil
+			continue
+		}
+		before := g.Checks
+		g.Checks = slices.Clone(before)
+		for j := range g.Checks {
+			named := *g
+			named.Checks = slices.Clone(g.Checks)
+			named.Checks[j].Name = ""
+			if reflect.DeepEqual(named.complete().Checks, before) {
+				g.Checks[j].Name = ""
+			}
+		}
+	}
+	return c
+}
+
+// printer makes YAML of structs.
+type printer struct {
+	full     bool              // everything that is not empty, instead of everything that differs from the default
+	comments map[string]string // by path without numbers
+	said     map[string]bool   // comments are made once, where a setting occurs first
+}
+
+// document prints a configuration under a comment.
+func (p printer) document(c, standard Config, head string) ([]byte, error) {
+	root, err := p.fields("", reflect.ValueOf(c), reflect.ValueOf(standard), false)
+	if err != nil {
+		return nil, fmt.Errorf("print the configuration: %w", err)
+	}
+	document := yaml.Node{Kind: yaml.DocumentNode, HeadComment: head, Content: []*yaml.Node{root}}
+	var b bytes.Buffer
+	e := yaml.NewEncoder(&b)
+	e.SetIndent(2)
+	if err := e.Encode(&document); err != nil {
+		return nil, fmt.Errorf("print the configuration: %w", err)
+	}
+	if err := e.Close(); err != nil {
+		return nil, fmt.Errorf("print the configuration: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+// fields prints a struct, perhaps an element of a list, as a mapping; nothing in it that is as in standard, or, in full,
+// empty.
+func (p printer) fields(path string, v, standard reflect.Value, inList bool) (*yaml.Node, error) {
+	n := &yaml.Node{Kind: yaml.MappingNode}
+	for i, key := range keysOf(v.Type()) {
+		at, field, usual := join(path, key), v.Field(i), standard.Field(i)
+		if p.full {
+			usual = reflect.Zero(field.Type())
+		}
+		if same(field, usual) {
+			continue
+		}
+		value, err := p.value(at, field, usual, false)
+		if err != nil {
+			return nil, err
+		}
+		if len(value.Content) == 0 && value.Kind == yaml.MappingNode {
+			continue
+		}
+		name := &yaml.Node{Kind: yaml.ScalarNode, Value: key}
+		if comment := p.comments[at]; comment != "" && !p.said[at] {
+			p.said[at] = true
+			if len(n.Content) == 0 && inList && value.Kind == yaml.ScalarNode {
+				value.LineComment = comment // above, it would stand between the dash and the key
+			} else {
+				name.HeadComment = comment
+			}
+		}
+		n.Content = append(n.Content, name, value)
+	}
+	return n, nil
+}
+
+// same reports whether two settings are equal; a list that is empty equals one that is not there.
+func same(a, b reflect.Value) bool {
+	if k := a.Kind(); (k == reflect.Slice || k == reflect.Map) && a.Len() == 0 && b.Len() == 0 {
+		return true
+	}
+	return reflect.DeepEqual(a.Interface(), b.Interface())
+}
+
+// value prints any setting.
+func (p printer) value(path string, v, standard reflect.Value, inList bool) (*yaml.Node, error) {
+	switch formOf(v.Type()) {
+	case formStruct:
+		return p.fields(path, v, standard, inList)
+	case formList:
+		n := &yaml.Node{Kind: yaml.SequenceNode}
+		for i := range v.Len() {
+			usual := fresh(v.Type().Elem(), kindNode(v.Index(i)))
+			item, err := p.value(path, v.Index(i), usual, true)
+			if err != nil {
+				return nil, err
+			}
+			n.Content = append(n.Content, item)
+		}
+		if len(n.Content) == 0 || v.Type().Elem().Kind() == reflect.Int {
+			n.Style = yaml.FlowStyle
+		}
+		return n, nil
+	case formMap:
+		n := &yaml.Node{Kind: yaml.MappingNode}
+		var keys []string
+		for key := range v.Seq() {
+			keys = append(keys, key.String())
+		}
+		slices.Sort(keys)
+		for _, key := range keys {
+			name, err := textNode(key)
+			if err != nil {
+				return nil, err
+			}
+			item, err := p.value(path, v.MapIndex(reflect.ValueOf(key)), reflect.Value{}, false)
+			if err != nil {
+				return nil, err
+			}
+			n.Content = append(n.Content, name, item)
+		}
+		return n, nil
+	case formScalar:
+		return scalar(v)
+	default:
+		panic("config: form of " + v.Type().String())
+	}
+}
+
+// kindNode gives fresh the kind of a check, on which its defaults depend.
+func kindNode(v reflect.Value) *yaml.Node {
+	check, ok := v.Interface().(Check)
+	if !ok {
+		return &yaml.Node{}
+	}
+	return &yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{
+		{Kind: yaml.ScalarNode, Value: "kind"}, {Kind: yaml.ScalarNode, Value: string(check.Kind)},
+	}}
+}
+
+// scalar prints one value.
+func scalar(v reflect.Value) (*yaml.Node, error) {
+	switch x := v.Interface().(type) {
+	case Secret:
+		return textNode(hidden)
+	case time.Duration:
+		return textNode(short(x))
+	case encoding.TextMarshaler:
+		text, err := x.MarshalText()
+		if err != nil {
+			return nil, err
+		}
+		return textNode(string(text))
+	default:
+	}
+	switch v.Kind() {
+	case reflect.Int:
+		return &yaml.Node{Kind: yaml.ScalarNode, Value: strconv.FormatInt(v.Int(), 10)}, nil
+	case reflect.Bool:
+		return &yaml.Node{Kind: yaml.ScalarNode, Value: strconv.FormatBool(v.Bool())}, nil
+	default:
+		return textNode(v.String())
+	}
+}
+
+// textNode prints a text so that it is read back as the same text: in quotes where it looks like something else.
+func textNode(text string) (*yaml.Node, error) {
+	n := &yaml.Node{}
+	err := n.Encode(text)
+	return n, err
+}

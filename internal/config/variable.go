@@ -1,0 +1,59 @@
+package config
+
+import (
+	"reflect"
+	"strings"
+)
+
+// configVariable names the configuration file where --config does not.
+const configVariable = "HOPGUARD_CONFIG"
+
+// Variable is a variable of the environment that overrides a setting of the file.
+type Variable struct {
+	// Name is the variable, like HOPGUARD_AZURE_CAFILE. An empty one counts as not set.
+	Name string
+	// Path is the setting, like azure.caFile. A list is written with commas.
+	Path string
+}
+
+// Variables lists every variable that overrides a setting, in the order of the settings. They follow from the names of the
+// settings, so that none can be forgotten. Groups have none: a list of structures does not fit a variable.
+func Variables() []Variable {
+	var list []Variable
+	c := Config{}
+	eachVariable(&c, func(v Variable, _ reflect.Value) { list = append(list, v) })
+	return list
+}
+
+// eachVariable visits the settings of c that have a variable.
+func eachVariable(c *Config, visit func(Variable, reflect.Value)) {
+	sections := reflect.ValueOf(c).Elem()
+	for i, section := range keysOf(sections.Type()) {
+		if formOf(sections.Field(i).Type()) != formStruct {
+			continue
+		}
+		for j, key := range keysOf(sections.Field(i).Type()) {
+			name := "HOPGUARD_" + strings.ToUpper(section+"_"+key)
+			visit(Variable{Name: name, Path: join(section, key)}, sections.Field(i).Field(j))
+		}
+	}
+}
+
+// environment puts the variables into c.
+func (d *decoder) environment(c *Config, getenv func(string) string) {
+	eachVariable(c, func(at Variable, v reflect.Value) {
+		text := getenv(at.Name)
+		if text == "" {
+			return
+		}
+		d.sources[at.Path] = at.Name
+		if v.Kind() == reflect.Slice {
+			v.Set(reflect.ValueOf(strings.Split(text, ",")).Convert(v.Type()))
+			return
+		}
+		if want := setText(v, text); want != "" {
+			d.broken[at.Path] = true
+			d.problems = append(d.problems, Problem{Path: at.Path, Value: text, Want: want, Source: at.Name})
+		}
+	})
+}
