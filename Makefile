@@ -56,7 +56,7 @@ fix-check: # nothing is written in the manner of an older Go
 
 .PHONY: lint
 lint: ## golangci-lint, pinned in go.tool.mod (the first run compiles it)
-	@scripts/need go
+	@scripts/need go tools
 	$(LINT) config verify
 	$(LINT) run --allow-parallel-runners ./...
 
