@@ -82,6 +82,11 @@ type Transition struct {
 	By string `json:"by,omitzero"`
 }
 
+// automatic reports whether no human ordered it and it moved traffic.
+func (t Transition) automatic() bool {
+	return t.Reason == ReasonActiveDown || t.Reason == ReasonFailback
+}
+
 const (
 	keepTransitions = 32
 	keepFormer      = 8
@@ -140,11 +145,25 @@ func (r Record) Remember(group appliance.Group, places []appliance.Place, now ti
 func (r Record) transition(to appliance.MemberName, reason Reason, now time.Time, by string) Record {
 	t := Transition{Epoch: r.Epoch + 1, From: r.Active, To: to, Reason: reason, At: now, By: by}
 	r.Epoch, r.Active = t.Epoch, to
-	r.History = append(slices.Clone(r.History), t)
-	if n := len(r.History); n > keepTransitions {
-		r.History = r.History[n-keepTransitions:]
-	}
+	r.History = bounded(append(slices.Clone(r.History), t))
 	return r
+}
+
+// bounded keeps the newest transitions of all and the newest automatic ones: the
+// flap budget counts those, and orders must not push them out.
+func bounded(history []Transition) []Transition {
+	var kept []Transition
+	automatic := 0
+	for i, t := range slices.Backward(history) {
+		if t.automatic() {
+			automatic++
+		}
+		if len(history)-i <= keepTransitions || t.automatic() && automatic <= keepTransitions {
+			kept = append(kept, t)
+		}
+	}
+	slices.Reverse(kept)
+	return kept
 }
 
 // Equal reports whether both records store the same.

@@ -24,7 +24,8 @@ type Policy struct {
 	// HoldDown is the least time between two automatic transitions. It doubles
 	// with each automatic transition inside Per.
 	HoldDown time.Duration
-	// MaxTransitions is how many automatic transitions are allowed inside Per.
+	// MaxTransitions is how many automatic transitions are allowed inside Per. More
+	// than 32 count as 32, because the record remembers no more. 0 means no limit.
 	MaxTransitions int
 	Per            time.Duration
 }
@@ -171,22 +172,28 @@ func (p Policy) perhapsReturn(r Record, in Input) (Record, Decision) {
 }
 
 // budget returns why an automatic transition must wait and until when, or "".
+// The hold-down counts from the newest one, however long ago it was; how often it
+// has doubled, and whether the budget is spent, is counted inside Per.
 func (p Policy) budget(r Record, now time.Time) (Reason, time.Time) {
+	var last time.Time
 	var recent []time.Time
 	for _, t := range r.History {
-		automatic := t.Reason == ReasonActiveDown || t.Reason == ReasonFailback
-		if automatic && now.Sub(t.At) < p.Per {
+		if !t.automatic() {
+			continue
+		}
+		last = t.At
+		if now.Sub(t.At) < p.Per {
 			recent = append(recent, t.At)
 		}
 	}
-	n := len(recent)
-	if n == 0 {
+	if last.IsZero() {
 		return "", time.Time{}
 	}
-	if p.MaxTransitions > 0 && n >= p.MaxTransitions {
-		return ReasonFlapBudget, recent[n-p.MaxTransitions].Add(p.Per)
+	n := len(recent)
+	if limit := min(p.MaxTransitions, keepTransitions); limit > 0 && n >= limit {
+		return ReasonFlapBudget, recent[n-limit].Add(p.Per)
 	}
-	if free := recent[n-1].Add(p.HoldDown << min(n-1, 10)); now.Before(free) {
+	if free := last.Add(p.HoldDown << min(max(n-1, 0), 10)); now.Before(free) {
 		return ReasonHoldDown, free
 	}
 	return "", time.Time{}
