@@ -43,13 +43,16 @@ func (p Policy) obey(r Record, in Input, o Order) (Record, Decision) {
 		if o.For <= 0 {
 			return r, refuse(r, "a freeze needs a duration above zero")
 		}
+		if r.Mode == Pinned {
+			r.Resume = Pinned
+		}
 		r.Mode, r.FrozenUntil, r.Note = Frozen, in.Now.Add(o.For), o.Note
 		return r, Decision{Reason: ReasonOrderFreeze, Active: r.Active}
 	case OrderThaw:
 		if r.Mode == Auto {
 			return r, Decision{Reason: ReasonOrderNothing, Active: r.Active, Write: mayWrite(r, in)}
 		}
-		r.Mode, r.FrozenUntil, r.Note = Auto, time.Time{}, o.Note
+		r.Mode, r.FrozenUntil, r.Resume, r.Note = Auto, time.Time{}, "", o.Note
 		return r, Decision{Reason: ReasonOrderThaw, Active: r.Active, Write: mayWrite(r, in)}
 	case OrderSwitch, OrderPin:
 		return p.obeyMove(r, in, o)

@@ -30,7 +30,8 @@ const (
 	Auto Mode = "auto"
 	// Pinned: the active member stays until a human says otherwise.
 	Pinned Mode = "pinned"
-	// Frozen: nothing is written at all until the freeze expires.
+	// Frozen: nothing is written at all until the freeze expires. A pin below it
+	// returns then.
 	Frozen Mode = "frozen"
 )
 
@@ -44,6 +45,8 @@ type Record struct {
 	Mode   Mode                 `json:"mode"`
 	// FrozenUntil ends a freeze. Zero when the mode is not frozen.
 	FrozenUntil time.Time `json:"frozenUntil,omitzero"`
+	// Resume is the mode that returns when a freeze expires; empty means auto.
+	Resume Mode `json:"resume,omitzero"`
 	// Forced says that a human ordered the active member although it was not up.
 	// Automatic transitions wait until it was up once.
 	Forced bool `json:"forced,omitzero"`
@@ -169,7 +172,7 @@ func bounded(history []Transition) []Transition {
 // Equal reports whether both records store the same.
 func (r Record) Equal(o Record) bool {
 	return r.Group == o.Group && r.Epoch == o.Epoch && r.Active == o.Active && r.Mode == o.Mode &&
-		r.FrozenUntil.Equal(o.FrozenUntil) && r.Forced == o.Forced && r.Note == o.Note &&
+		r.FrozenUntil.Equal(o.FrozenUntil) && r.Resume == o.Resume && r.Forced == o.Forced && r.Note == o.Note &&
 		slices.EqualFunc(r.Health.Members, o.Health.Members, func(a, b MemberHealth) bool {
 			return a.Member == b.Member && a.Verdict == b.Verdict && a.Since.Equal(b.Since)
 		}) &&

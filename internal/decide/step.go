@@ -1,6 +1,7 @@
 package decide
 
 import (
+	"cmp"
 	"time"
 
 	"hopguard/internal/appliance"
@@ -19,7 +20,8 @@ const (
 type Policy struct {
 	Group    appliance.Group
 	Failback Failback
-	// FailbackDelay is how long the preferred member must have been up.
+	// FailbackDelay is how long the preferred member must have been up, and how
+	// long ago the last transition must be: a human's switch is not undone at once.
 	FailbackDelay time.Duration
 	// HoldDown is the least time between two automatic transitions. It doubles
 	// with each automatic transition inside Per.
@@ -76,7 +78,7 @@ func Step(p Policy, r Record, in Input) (Record, Decision) {
 		r = r.transition(p.adopt(in), ReasonAdopted, in.Now, "")
 	}
 	if r.Mode == Frozen && !in.Now.Before(r.FrozenUntil) {
-		r.Mode, r.FrozenUntil = Auto, time.Time{}
+		r.Mode, r.FrozenUntil, r.Resume = cmp.Or(r.Resume, Auto), time.Time{}, ""
 	}
 	if in.Health.Of(r.Active).Verdict == appliance.Up {
 		r.Forced = false
@@ -158,7 +160,11 @@ func (p Policy) perhapsReturn(r Record, in Input) (Record, Decision) {
 	if p.Failback != FailbackAuto || r.Active == p.Group.Preferred || preferred.Verdict != appliance.Up {
 		return r, stay
 	}
-	ready := preferred.Since.Add(p.FailbackDelay)
+	since := preferred.Since
+	if last, ok := r.Last(); ok && last.At.After(since) {
+		since = last.At
+	}
+	ready := since.Add(p.FailbackDelay)
 	if _, until := p.budget(r, in.Now); until.After(ready) {
 		ready = until
 	}
