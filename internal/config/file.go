@@ -7,6 +7,12 @@ import (
 	"strings"
 )
 
+// What is wrong with files that can be read.
+var (
+	errNoPEM = errors.New("no PEM certificate in it")
+	errEmpty = errors.New("it is empty")
+)
+
 // LoadSecret returns the client secret from where the configuration says it is: itself, a variable or a file. The error
 // names the setting and never the secret. It is read each time, so that a file may be renewed.
 func (a Azure) LoadSecret(getenv func(string) string) (Secret, error) {
@@ -26,7 +32,7 @@ func (a Azure) LoadSecret(getenv func(string) string) (Secret, error) {
 		}
 		secret := strings.TrimSpace(string(data))
 		if secret == "" {
-			return "", fmt.Errorf("read azure.clientSecretFile: %q is empty", a.ClientSecretFile)
+			return "", fmt.Errorf("read azure.clientSecretFile: %q: %w", a.ClientSecretFile, errEmpty)
 		}
 		return Secret(secret), nil
 	default:
@@ -49,7 +55,7 @@ func (a Azure) CertPool() (*x509.CertPool, error) {
 		return nil, fmt.Errorf("read the system's authorities: %w", err)
 	}
 	if !pool.AppendCertsFromPEM(data) {
-		return nil, fmt.Errorf("read azure.caFile: %q holds no PEM certificate", a.CAFile)
+		return nil, fmt.Errorf("read azure.caFile: %q: %w", a.CAFile, errNoPEM)
 	}
 	return pool, nil
 }
@@ -58,7 +64,7 @@ func (a Azure) CertPool() (*x509.CertPool, error) {
 func (a Azure) checkFiles(getenv func(string) string) []finding {
 	var r rules
 	if _, err := a.CertPool(); err != nil {
-		r.add("azure.caFile", a.CAFile, "a PEM file with certificates, readable: "+cause(err))
+		r.add("azure.caFile", a.CAFile, "a readable PEM file of certificates: "+cause(err))
 	}
 	if a.Credential == CredentialClientSecret && a.ClientSecret == "" {
 		if _, err := a.LoadSecret(getenv); err != nil && a.ClientSecretEnv != "" {
@@ -68,14 +74,14 @@ func (a Azure) checkFiles(getenv func(string) string) []finding {
 			}
 			r.add("azure.clientSecretEnv", name, "the name of a variable that is set")
 		} else if err != nil && a.ClientSecretFile != "" {
-			r.add("azure.clientSecretFile", a.ClientSecretFile, "a file with the secret, readable: "+cause(err))
+			r.add("azure.clientSecretFile", a.ClientSecretFile, "a readable file with the secret: "+cause(err))
 		}
 	}
 	if a.TokenFile != "" {
 		if data, err := readSmall(a.TokenFile); err != nil {
-			r.add("azure.tokenFile", a.TokenFile, "a file with a token, readable: "+cause(err))
+			r.add("azure.tokenFile", a.TokenFile, "a readable file with a token: "+cause(err))
 		} else if len(strings.TrimSpace(string(data))) == 0 {
-			r.add("azure.tokenFile", a.TokenFile, "a file with a token, and it is empty")
+			r.add("azure.tokenFile", a.TokenFile, "a readable file with a token: "+errEmpty.Error())
 		}
 	}
 	return r.findings

@@ -90,6 +90,9 @@ func (d *decoder) kept(findings []finding) []Problem {
 		}
 		if f.Source = d.sourceOf(f.Path); f.Source == "" {
 			f.Line = d.lineOf(f.Path)
+			if f.Value != "" && d.lines[f.Path] == 0 {
+				f.Want += "; " + quote(f.Value) + " is the default"
+			}
 		}
 		list = append(list, f.Problem)
 	}

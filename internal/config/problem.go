@@ -27,7 +27,7 @@ type Problem struct {
 }
 
 // maxShown is how many characters of a value a message shows.
-const maxShown = 120
+const maxShown = 300
 
 // String prints the problem on one line: path: "value": want what (line n).
 func (p Problem) String() string {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -87,11 +88,15 @@ func (r *rules) credential(a Azure) {
 			given = append(given, s.path)
 		}
 	}
-	if a.Credential != CredentialClientSecret {
+	known := slices.Contains(a.Credential.words(), string(a.Credential))
+	switch {
+	case !known: // reported above; what belongs to it is not known
+	case a.Credential != CredentialClientSecret:
 		for _, path := range given {
-			r.add(path, hidden, fmt.Sprintf("no secret, because azure.credential is %s; or set azure.credential: client-secret", a.Credential), "azure.credential")
+			r.add(path, hidden,
+				fmt.Sprintf("no secret, because azure.credential is %s; or set azure.credential: client-secret", a.Credential), "azure.credential")
 		}
-	} else {
+	default:
 		const because = ", because azure.credential is client-secret"
 		if a.TenantID == "" {
 			r.add("azure.tenantID", "", "a directory id"+because, "azure.credential")
@@ -106,7 +111,8 @@ func (r *rules) credential(a Azure) {
 			r.add("azure.clientSecret", strings.Join(given, ", "), "only one of them", append(all, "azure.credential")...)
 		}
 	}
-	if a.TokenFile != "" && a.Credential != CredentialWorkloadIdentity {
-		r.add("azure.tokenFile", a.TokenFile, fmt.Sprintf("no file, because azure.credential is %s; or set azure.credential: workload-identity", a.Credential), "azure.credential")
+	if known && a.TokenFile != "" && a.Credential != CredentialWorkloadIdentity {
+		r.add("azure.tokenFile", a.TokenFile,
+			fmt.Sprintf("no file, because azure.credential is %s; or set azure.credential: workload-identity", a.Credential), "azure.credential")
 	}
 }

@@ -108,17 +108,17 @@ func (r *rules) targets(at, group string, k Check, g Group) {
 	if len(k.Targets) == 0 || k.Kind != KindTCP && k.Kind != KindHTTP {
 		return
 	}
-	var names []string
-	for _, m := range g.Members {
-		names = append(names, m.Name)
+	var names, paths []string
+	for i, m := range g.Members {
+		names, paths = append(names, m.Name), append(paths, fmt.Sprintf("%s.members[%d].name", group, i))
 		if _, ok := k.Targets[m.Name]; !ok && m.Name != "" {
-			r.add(entry(at+".targets", m.Name), "", "a target for every member", at+".targets", group+".members")
+			r.add(entry(at+".targets", m.Name), "", "a target for every member", at+".targets")
 		}
 	}
 	for name, target := range k.Targets {
 		path := entry(at+".targets", name)
-		if !slices.Contains(names, name) {
-			r.add(path, name, "the name of a member: "+oneOf(name, names), group+".members")
+		if len(names) > 0 && !slices.Contains(names, name) {
+			r.add(path, name, "the name of a member: "+oneOf(name, names), paths...)
 		}
 		switch {
 		case k.Kind == KindTCP && !validAddress(target, 1, false):

@@ -63,7 +63,10 @@ func (r *rules) members(at string, g Group) {
 	var known, paths []string
 	for i, m := range g.Members {
 		path := fmt.Sprintf("%s.members[%d]", at, i)
-		known, paths = append(known, m.Name), append(paths, path+".name")
+		paths = append(paths, path+".name")
+		if m.Name != "" {
+			known = append(known, m.Name)
+		}
 		if !wordPattern.MatchString(m.Name) {
 			r.add(path+".name", m.Name, wantName)
 		} else {
@@ -71,8 +74,8 @@ func (r *rules) members(at string, g Group) {
 		}
 		r.id(path+".vm", m.VM, typeVM, "a virtual machine", vms)
 	}
-	if !slices.Contains(known, g.Preferred) {
-		r.add(at+".preferred", g.Preferred, "the name of a member: "+oneOf(g.Preferred, known), append(paths, at+".members")...)
+	if len(known) > 0 && !slices.Contains(known, g.Preferred) {
+		r.add(at+".preferred", g.Preferred, "the name of a member: "+oneOf(g.Preferred, known), paths...)
 	}
 }
 
@@ -102,12 +105,18 @@ func (r *rules) hops(at string, g Group) {
 	a, b := g.Members[0].Hops, g.Members[1].Hops
 	first, second := at+".members[0].hops", at+".members[1].hops"
 	if want, got := rolesOf(a), rolesOf(b); !slices.Equal(want, got) {
+		var needs []string
+		for i := range a {
+			needs = append(needs, fmt.Sprintf("%s[%d].role", first, i))
+		}
+		for i := range b {
+			needs = append(needs, fmt.Sprintf("%s[%d].role", second, i))
+		}
 		want, got := strings.Join(want, ", "), strings.Join(got, ", ")
-		switch {
-		case want == "":
-			r.add(first, "", "the same roles as the other member has: "+got, second)
-		default:
-			r.add(second, got, "the same roles as the other member has: "+want, first)
+		if want == "" {
+			r.add(first, "", "the same roles as the other member has: "+got, append(needs, second)...)
+		} else {
+			r.add(second, got, "the same roles as the other member has: "+want, append(needs, first)...)
 		}
 		return
 	}
@@ -191,8 +200,10 @@ func (r *rules) routes(at string, g Group) {
 	for i, p := range g.Routes.Prefixes {
 		path := fmt.Sprintf("%s.prefixes[%d]", at, i)
 		switch {
-		case !p.IsValid() || p.Addr().Is4In6():
-			r.add(path, p.String(), "a prefix like 10.0.0.0/8")
+		case !p.IsValid():
+			r.add(path, "", "a prefix like 10.0.0.0/8")
+		case p.Addr().Is4In6():
+			r.add(path, p.String(), "a prefix like 10.0.0.0/8, not in the form of IPv6")
 		case p.Masked() != p:
 			r.add(path, p.String(), "a prefix without host bits: "+p.Masked().String())
 		default:
@@ -217,7 +228,7 @@ func (r *rules) vote(at string, g Group) {
 			value = strconv.Itoa(g.Quorum)
 		}
 		r.add(at+".quorum", value, fmt.Sprintf("a whole number from 1 to the number of checks (%d), because vote is quorum", len(g.Checks)), at+".vote", at+".checks")
-	case g.Vote != VoteQuorum && g.Quorum != 0:
+	case (g.Vote == VoteAny || g.Vote == VoteAll) && g.Quorum != 0:
 		r.add(at+".quorum", strconv.Itoa(g.Quorum), fmt.Sprintf("none, because vote is %s; or set vote: quorum", g.Vote), at+".vote")
 	default:
 	}

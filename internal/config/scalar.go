@@ -42,11 +42,11 @@ func formOf(t reflect.Type) form {
 func wantForm(t reflect.Type) string {
 	switch formOf(t) {
 	case formStruct:
-		return "keys and values: " + orList(keysOf(t))
+		return "keys and values: " + strings.Join(keysOf(t), ", ")
 	case formList:
 		return "a list"
 	case formMap:
-		return "names and texts"
+		return "a text for each name, like {vmx-a: …}"
 	case formScalar:
 		return wantScalar(t)
 	default:

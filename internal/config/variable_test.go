@@ -1,0 +1,157 @@
+package config_test
+
+import (
+	"errors"
+	"maps"
+	"net/netip"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"hopguard/internal/config"
+)
+
+// The names are an interface: scripts and deployments set them.
+func TestVariablesAreStable(t *testing.T) {
+	var names []string
+	for _, v := range config.Variables() {
+		names = append(names, v.Name+" "+v.Path)
+	}
+	golden(t, "testdata/variables.txt", strings.Join(names, "\n")+"\n")
+}
+
+// Every variable reaches its setting, over the file and over the default.
+func TestEveryVariableSetsItsSetting(t *testing.T) {
+	file, err := config.Load("testdata/minimal.yaml", none)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range config.Variables() {
+		t.Run(v.Name, func(t *testing.T) {
+			vars := map[string]string{v.Name: value(t, v.Path)}
+			maps.Copy(vars, needed(v.Path))
+			c, err := config.Load("testdata/minimal.yaml", env(vars))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, before := setting(c, v.Path), setting(file, v.Path)
+			if cmp.Equal(got, before) {
+				t.Errorf("%s left %s at %v", v.Name, v.Path, before)
+			}
+		})
+	}
+}
+
+// needed are the variables without which a setting is refused.
+func needed(path string) map[string]string {
+	application := map[string]string{"HOPGUARD_AZURE_TENANTID": guid, "HOPGUARD_AZURE_CLIENTID": guid}
+	switch {
+	case path == "azure.credential":
+		application["HOPGUARD_AZURE_CLIENTSECRET"] = "hunter2"
+	case strings.HasPrefix(path, "azure.clientSecret"):
+		application["HOPGUARD_AZURE_CREDENTIAL"] = "client-secret"
+	case path == "azure.tokenFile":
+		return map[string]string{"HOPGUARD_AZURE_CREDENTIAL": "workload-identity"}
+	default:
+		return nil
+	}
+	return application
+}
+
+// value returns a good value, not the default, for a setting.
+func value(t *testing.T, path string) string {
+	t.Helper()
+	values := map[string]string{
+		"azure.cloud": "AzureChina", "azure.endpoint": "https://localhost:8443", "azure.authority": "https://localhost:8444",
+		"azure.audience": "https://arm.example", "azure.caFile": "testdata/ca.pem", "azure.credential": "client-secret",
+		"azure.tenantID": guid, "azure.clientID": guid, "azure.clientSecret": "hunter2", "azure.clientSecretEnv": "HOPGUARD_AZURE_TENANTID",
+		"azure.clientSecretFile": "testdata/ca.pem", "azure.tokenFile": "testdata/ca.pem", "azure.subscriptions": guid + "," + subscription,
+		"azure.parallel": "7", "azure.timeout": "7s", "store.kind": "memory", "store.path": "/x", "log.level": "debug",
+		"log.format": "json", "api.listen": ":8080",
+	}
+	v := values[path]
+	if v == "" {
+		t.Fatalf("no value for %s: add one", path)
+	}
+	return v
+}
+
+// setting returns the value at a path like azure.caFile.
+func setting(c config.Config, path string) any {
+	v := reflect.ValueOf(c)
+	for key := range strings.SplitSeq(path, ".") {
+		v = v.FieldByNameFunc(func(name string) bool { return strings.EqualFold(name, key) })
+	}
+	return v.Interface()
+}
+
+func TestVariablesWinOverTheFile(t *testing.T) {
+	c, err := config.Load("testdata/full.yaml", env(map[string]string{
+		"HOPGUARD_AZURE_SUBSCRIPTIONS": guid + "," + subscription,
+		"HOPGUARD_AZURE_TIMEOUT":       "1.5s",
+		"HOPGUARD_AZURE_PARALLEL":      "3",
+		"HOPGUARD_STORE_PATH":          "/elsewhere",
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := []any{c.Azure.Subscriptions, c.Azure.Timeout, c.Azure.Parallel, c.Store.Path, c.Azure.Cloud}
+	want := []any{[]string{guid, subscription}, 1500 * time.Millisecond, 3, "/elsewhere", config.CloudUSGovernment}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("Load() differs (-want +got):\n%s", diff)
+	}
+}
+
+// Problems name the variable, not a line of the file, and never show a secret.
+func TestProblemsNameTheVariable(t *testing.T) {
+	_, err := config.Load("testdata/minimal.yaml", env(map[string]string{
+		"HOPGUARD_AZURE_TIMEOUT":       "soon",
+		"HOPGUARD_AZURE_PARALLEL":      "010",
+		"HOPGUARD_AZURE_SUBSCRIPTIONS": guid + ",,x",
+		"HOPGUARD_AZURE_CLIENTSECRET":  "hunter2",
+		"HOPGUARD_LOG_LEVEL":           "loud",
+	}))
+	const want = `6 problems in the configuration testdata/minimal.yaml:
+  azure.clientSecret: "<secret>": want no secret, because azure.credential is default; or set azure.credential: client-secret (from HOPGUARD_AZURE_CLIENTSECRET)
+  azure.parallel: "010": want a whole number (from HOPGUARD_AZURE_PARALLEL)
+  azure.subscriptions[1]: not set: want a subscription id: a GUID (from HOPGUARD_AZURE_SUBSCRIPTIONS)
+  azure.subscriptions[2]: "x": want a subscription id: a GUID (from HOPGUARD_AZURE_SUBSCRIPTIONS)
+  azure.timeout: "soon": want a duration like 10s (from HOPGUARD_AZURE_TIMEOUT)
+  log.level: "loud": want debug, info, warn or error (from HOPGUARD_LOG_LEVEL)`
+	if err == nil {
+		t.Fatal("Load() = nil, want problems")
+	}
+	if diff := cmp.Diff(want, err.Error()); diff != "" {
+		t.Errorf("Load() differs (-want +got):\n%s", diff)
+	}
+	p, _ := errors.AsType[*config.Problems](err)
+	if diff := cmp.Diff(config.Problem{Path: "log.level", Value: "loud", Want: "debug, info, warn or error", Source: "HOPGUARD_LOG_LEVEL"}, p.List[5]); diff != "" {
+		t.Errorf("the problem differs (-want +got):\n%s", diff)
+	}
+}
+
+func TestTargetSaysWhomACheckAsks(t *testing.T) {
+	a4, a6 := netip.MustParseAddr("10.0.0.4"), netip.MustParseAddr("2001:db8::4")
+	named := map[string]string{"vmx-a": "elsewhere:1"}
+	for _, test := range []struct {
+		name    string
+		check   config.Check
+		address netip.Addr
+		want    string
+	}{
+		{"vm-status", config.Check{Kind: config.KindVMStatus}, a4, ""},
+		{"tcp-port", config.Check{Kind: config.KindTCP, Port: 22}, a4, "10.0.0.4:22"},
+		{"tcp-port-IPv6", config.Check{Kind: config.KindTCP, Port: 22}, a6, "[2001:db8::4]:22"},
+		{"tcp-target", config.Check{Kind: config.KindTCP, Targets: named}, a4, "elsewhere:1"},
+		{"http-port", config.Check{Kind: config.KindHTTP, Port: 8080}, a4, "http://10.0.0.4:8080/"},
+		{"http-url", config.Check{Kind: config.KindHTTP, URL: "https://{address}:1/{address}"}, a4, "https://10.0.0.4:1/10.0.0.4"},
+		{"http-url-IPv6", config.Check{Kind: config.KindHTTP, URL: "https://{address}:1/x"}, a6, "https://[2001:db8::4]:1/x"},
+	} {
+		if got := test.check.Target("vmx-a", test.address); got != test.want {
+			t.Errorf("%s: Target() = %q, want %q", test.name, got, test.want)
+		}
+	}
+}
