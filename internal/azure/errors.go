@@ -40,7 +40,9 @@ func (e *APIError) Error() string {
 	return what
 }
 
-var missingRight = regexp.MustCompile(`perform action '([^']+)'(?: over| on) scope '([^']+)'`)
+// missingRight finds what is lacking. The text of LinkedAuthorizationFailed names
+// first a right that the identity has.
+var missingRight = regexp.MustCompile(`does not have (?:authorization|permission) to perform action '([^']+)' (?:over|on) (?:the linked )?scope(?:\(s\))? '([^']+)'`)
 
 // Missing returns the action that the identity may not do, and where.
 func (e *APIError) Missing() (action, scope string, ok bool) {

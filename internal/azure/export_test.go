@@ -1,0 +1,84 @@
+package azure
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"hopguard/internal/appliance"
+)
+
+// Advice is what advise says about an error, in words.
+type Advice struct {
+	What  string
+	Wait  time.Duration
+	Scope string
+}
+
+// Advise calls advise.
+func Advise(err error) Advice {
+	what, wait, scope := advise(err)
+	return Advice{
+		What:  [...]string{giveUp: "give up", again: "again", reread: "reread"}[what],
+		Wait:  wait,
+		Scope: [...]string{waitTable: "table", waitSubscription: "subscription"}[scope],
+	}
+}
+
+// ReadError makes an error of an answer to GET /subscriptions/s/x that came at now.
+func ReadError(status int, header http.Header, body string, now time.Time) error {
+	req := &http.Request{Method: http.MethodGet, URL: &url.URL{Scheme: "https", Host: "arm.example", Path: "/subscriptions/s/x"}}
+	if header == nil {
+		header = http.Header{}
+	}
+	return apiError(req, &http.Response{StatusCode: status, Header: header}, []byte(body), now)
+}
+
+// RetryAfter calls retryAfter.
+func RetryAfter(h http.Header, now time.Time) time.Duration { return retryAfter(h, now) }
+
+// SaidSeconds calls saidSeconds.
+func SaidSeconds(message string) time.Duration { return saidSeconds(message) }
+
+// Place maps the interfaces, given as ARM answers them, to a member's place.
+func Place(m appliance.Member, nics []WireNIC) (appliance.Place, error) { return place(m, nics) }
+
+// WireNIC is an interface as ARM answers it.
+type WireNIC = wireNIC
+
+// Budget is one bucket of a subscription.
+type Budget struct{ bucket *bucket }
+
+// NewBudget returns the bucket of a new subscription for a method.
+func NewBudget(method string) Budget {
+	var b budgets
+	return Budget{b.of("s", method)}
+}
+
+// Take waits for a token.
+func (b Budget) Take(ctx context.Context) error { return b.bucket.take(ctx) }
+
+// Done ends a request whose answer said that n remain; below zero it said nothing.
+func (b Budget) Done(now time.Time, remaining string) {
+	h := http.Header{}
+	if remaining != "" {
+		h.Set(b.bucket.header, remaining)
+	}
+	b.bucket.done(now, h)
+}
+
+// Pause keeps everybody from taking a token until then.
+func (b Budget) Pause(until time.Time) { b.bucket.pause(until) }
+
+// SharesBudget reports whether two requests count against the same bucket.
+func SharesBudget(subscriptionA, methodA, subscriptionB, methodB string) bool {
+	var b budgets
+	return b.of(subscriptionA, methodA) == b.of(subscriptionB, methodB)
+}
+
+// Ours reports whether a client of that endpoint sends its token to link.
+func Ours(endpoint, link string) bool {
+	return (&Client{endpoint: strings.TrimSuffix(endpoint, "/")}).ours(link)
+}
