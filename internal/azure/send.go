@@ -69,12 +69,13 @@ func (c *Client) sendNow(ctx context.Context, budget *bucket, method, provider, 
 	var got http.Header
 	defer func() { budget.done(time.Now(), got) }()
 	for {
-		a, err := c.once(ctx, method, c.url(provider, path, query), header, body)
+		version := c.versions.of(provider)
+		a, err := c.once(ctx, method, c.url(provider, version, path, query), header, body)
 		got = a.Header
 		if err == nil {
 			return a, nil
 		}
-		if provider != "" && c.versions.learn(provider, err) {
+		if provider != "" && c.versions.learn(provider, version, err) {
 			continue
 		}
 		if what, wait, scope := advise(err); what == again && scope == waitSubscription {
@@ -84,7 +85,7 @@ func (c *Client) sendNow(ctx context.Context, budget *bucket, method, provider, 
 	}
 }
 
-func (c *Client) url(provider, path string, query url.Values) string {
+func (c *Client) url(provider, version, path string, query url.Values) string {
 	if provider == "" {
 		return path
 	}
@@ -92,7 +93,7 @@ func (c *Client) url(provider, path string, query url.Values) string {
 	if q == nil {
 		q = url.Values{}
 	}
-	q.Set("api-version", c.versions.of(provider))
+	q.Set("api-version", version)
 	return c.endpoint + path + "?" + q.Encode()
 }
 

@@ -41,14 +41,17 @@ func (v *versions) of(provider string) string {
 
 var versionInText = regexp.MustCompile(`\b20\d\d-\d\d-\d\d\b(-\w+)?`)
 
-// learn takes the newest stable version that an error about versions offers. It
-// reports whether the request is worth repeating.
-func (v *versions) learn(provider string, err error) bool {
+// learn takes the newest stable version that an error about the asked version
+// offers. It reports whether the request is worth repeating. Requests that fly
+// together fail together: all but the first find the lesson learned.
+func (v *versions) learn(provider, asked string, err error) bool {
 	e, ok := errors.AsType[*APIError](err)
 	if !ok || !e.has("InvalidApiVersionParameter", "NoRegisteredProviderFound", "InvalidResourceType") {
 		return false
 	}
-	asked := v.of(provider)
+	if v.of(provider) < asked {
+		return true
+	}
 	var offered []string
 	for _, s := range versionInText.FindAllString(e.Message, -1) {
 		if len(s) == len("2006-01-02") && s < asked {
@@ -63,6 +66,8 @@ func (v *versions) learn(provider string, err error) bool {
 	if v.learned == nil {
 		v.learned = map[string]string{}
 	}
-	v.learned[provider] = slices.Max(offered)
+	if newest := slices.Max(offered); v.learned[provider] == "" || newest < v.learned[provider] {
+		v.learned[provider] = newest
+	}
 	return true
 }
