@@ -1,0 +1,107 @@
+// Package api serves what the daemon knows over HTTP: whether it lives, whether it
+// is ready, and the newest report of each group.
+//
+// It guarantees that /readyz is 200 only while every group's newest tick is young
+// and did not fail, that its answers are views of the same reports as the log, and
+// that it changes nothing: there is no call that does. It knows no user and does
+// no authorization, so what it shows has no secrets. app imports it.
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"hopguard/internal/appliance"
+	"hopguard/internal/controller"
+)
+
+// Group is a group as the API shows it.
+type Group struct {
+	Name appliance.GroupName
+	// Interval is the time between two starts of its ticks.
+	Interval time.Duration
+	// Report is the newest; nil before the first tick has ended.
+	Report *controller.Report
+}
+
+// Server serves the API. All fields are required.
+type Server struct {
+	// Groups returns the present state. It is called by several goroutines at once.
+	Groups func() []Group
+	Now    func() time.Time
+	Log    *slog.Logger
+}
+
+const (
+	// readyIntervals is how many intervals old the newest tick of a group may be.
+	readyIntervals = 3
+	// The time-outs of the server. The answers are small and made of memory.
+	headerTimeout, readTimeout, writeTimeout, idleTimeout = 5 * time.Second, 10 * time.Second, 20 * time.Second, time.Minute
+	// shutdownTimeout is how long open requests may take when the server ends.
+	shutdownTimeout = 3 * time.Second
+	maxHeader       = 16 << 10
+)
+
+// Serve answers on ln until ctx ends, then lets open requests finish for a while.
+// It returns nil after that. It closes ln in any case.
+func (s Server) Serve(ctx context.Context, ln net.Listener) error {
+	server := &http.Server{
+		Handler:           s.Handler(),
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          slog.NewLogLogger(s.Log.Handler(), slog.LevelWarn),
+	}
+	ended := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(ended)
+		s.end(context.WithoutCancel(ctx), server)
+	})
+	err := server.Serve(ln)
+	if stop() {
+		return fmt.Errorf("serve the API: %w", err)
+	}
+	<-ended
+	return nil
+}
+
+// end shuts the server down, and cuts off who does not finish in time.
+func (s Server) end(ctx context.Context, server *http.Server) {
+	limited, cancel := context.WithTimeout(ctx, shutdownTimeout)
+	defer cancel()
+	if err := server.Shutdown(limited); err != nil {
+		s.Log.WarnContext(ctx, "api connections cut off", "err", errors.Join(err, server.Close()))
+	}
+}
+
+// Handler returns the handler of all paths.
+func (s Server) Handler() http.Handler {
+	mux := http.NewServeMux()
+	for path, get := range map[string]http.HandlerFunc{
+		"/livez":     s.live,
+		"/readyz":    s.ready,
+		"/v1/status": s.status,
+	} {
+		mux.HandleFunc("GET "+path, get)
+		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Allow", "GET, HEAD")
+			problem{Title: "method not allowed", Status: http.StatusMethodNotAllowed, Detail: r.Method + " is not possible here: nothing can be changed"}.write(w)
+		})
+	}
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		problem{Title: "not found", Status: http.StatusNotFound, Detail: "there is /livez, /readyz and /v1/status, but no " + r.URL.Path}.write(w)
+	})
+	return mux
+}
+
+// live says that the process answers, which is all that it says.
+func (s Server) live(w http.ResponseWriter, _ *http.Request) {
+	write(w, http.StatusOK, "application/json", map[string]string{"status": "alive"})
+}

@@ -1,0 +1,65 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"hopguard/internal/appliance"
+	"hopguard/internal/controller"
+)
+
+// readiness is whether one group is looked after, and if not, why.
+type readiness struct {
+	Group appliance.GroupName `json:"group"`
+	Ready bool                `json:"ready"`
+	// Why is empty when the group is ready.
+	Why string `json:"why,omitempty"`
+	// State is the newest report's: agreed, degraded or failed.
+	State controller.State `json:"state,omitempty"`
+	// LastTick is when the newest tick ended.
+	LastTick time.Time `json:"lastTick,omitzero"`
+}
+
+// readyOf judges one group. A degraded group is ready: it is looked after, and a
+// restart would not help it.
+func readyOf(g Group, now time.Time) readiness {
+	r := readiness{Group: g.Name}
+	if g.Report == nil {
+		r.Why = "no tick has ended yet"
+		return r
+	}
+	r.State, r.LastTick = g.Report.State(), g.Report.Ended
+	switch oldest := readyIntervals * g.Interval; {
+	case now.Sub(g.Report.Ended) >= oldest:
+		r.Why = fmt.Sprintf("the last tick ended %s ago, which is %d intervals or more (%s)", now.Sub(g.Report.Ended).Round(time.Millisecond), readyIntervals, oldest)
+	case r.State == controller.Failed:
+		r.Why = fmt.Sprintf("the last tick failed: %v", g.Report.Err())
+	default:
+		r.Ready = true
+	}
+	return r
+}
+
+// ready is 200 only if every group is.
+func (s Server) ready(w http.ResponseWriter, _ *http.Request) {
+	now := s.Now()
+	var groups []readiness
+	var why []string
+	for _, g := range s.Groups() {
+		r := readyOf(g, now)
+		groups = append(groups, r)
+		if !r.Ready {
+			why = append(why, fmt.Sprintf("%s: %s", r.Group, r.Why))
+		}
+	}
+	if len(why) > 0 {
+		problem{Title: "not ready", Status: http.StatusServiceUnavailable, Detail: strings.Join(why, "; "), Groups: groups}.write(w)
+		return
+	}
+	write(w, http.StatusOK, "application/json", struct {
+		Status string      `json:"status"`
+		Groups []readiness `json:"groups"`
+	}{"ready", groups})
+}

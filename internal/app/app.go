@@ -1,0 +1,188 @@
+// Package app makes a running hopguard of a configuration: it is the only place
+// that knows all concrete types.
+//
+// It guarantees that whatever the configuration can say reaches the package that
+// acts on it, that one group is ticked by one goroutine at a time, and that no
+// secret of the configuration leaves it but for Azure's sign-in. It decides
+// nothing and writes nothing by itself: every tick is the controller's. Only cli
+// and the stand-ins that drive it import it.
+package app
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"hopguard/internal/appliance"
+	"hopguard/internal/azure"
+	"hopguard/internal/config"
+	"hopguard/internal/controller"
+	"hopguard/internal/journal"
+	"hopguard/internal/lease"
+	"hopguard/internal/probe"
+	"hopguard/internal/store"
+)
+
+// Options are what New needs. Only Config is required, complete as config.Load
+// returns it.
+type Options struct {
+	Config config.Config
+	// Logger gets what Run reports; nil discards it.
+	Logger *slog.Logger
+	// Version is this program's, for Azure's logs.
+	Version string
+	// Getenv reads the variable that holds a secret; nil is os.Getenv.
+	Getenv func(string) string
+	// Transport carries the requests to Azure; nil is the network.
+	Transport http.RoundTripper
+	// Dial opens the connections of checks; nil is the network.
+	Dial probe.DialFunc
+	// Saw is told what happens during ticks, from several goroutines at once; it
+	// must not block. Nil if nobody listens.
+	Saw func(controller.Event)
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
+	// Rand spreads the starts of processes that begin together; nil is the
+	// runtime's own source.
+	Rand *rand.Rand
+}
+
+// App ticks the groups of one configuration. It is safe for concurrent use.
+type App struct {
+	config  config.Config
+	log     *slog.Logger
+	journal *journal.Log
+	now     func() time.Time
+	rand    *rand.Rand
+	term    lease.Local
+	groups  []*group
+}
+
+// New wires everything. It asks nothing of Azure; it reads the secret and the
+// files that the configuration names.
+func New(o Options) (*App, error) {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Getenv == nil {
+		o.Getenv = os.Getenv
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	settings, err := azureSettings(o)
+	if err != nil {
+		return nil, err
+	}
+	cloud, err := azure.New(settings)
+	if err != nil {
+		return nil, err
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unnamed"
+	}
+	a := &App{
+		config: o.Config, log: o.Logger, journal: &journal.Log{To: o.Logger}, now: o.Now, rand: o.Rand,
+		term: lease.Local{Holder: fmt.Sprintf("%s/%d", host, os.Getpid())},
+	}
+	records := newRecords(o.Config.Store, o.Now)
+	for _, c := range o.Config.Groups {
+		a.groups = append(a.groups, newGroup(c, o, cloud, records))
+	}
+	return a, nil
+}
+
+// newRecords returns the store that the configuration names.
+func newRecords(c config.Store, now func() time.Time) controller.Records {
+	switch c.Kind {
+	case config.StoreFile:
+		return store.File{Folder: c.Path, Now: now}
+	case config.StoreMemory:
+		return &store.Memory{}
+	default:
+		panic(fmt.Sprintf("app: store %q", string(c.Kind)))
+	}
+}
+
+// Groups returns the names of the groups in the order of the configuration.
+func (a *App) Groups() []appliance.GroupName {
+	var names []appliance.GroupName
+	for _, g := range a.groups {
+		names = append(names, g.controller.Group.Name)
+	}
+	return names
+}
+
+// Controller returns the controller of a group. It must not be changed, and its
+// Tick must not be called beside the App's.
+func (a *App) Controller(name appliance.GroupName) (*controller.Controller, bool) {
+	g := a.group(name)
+	if g == nil {
+		return nil, false
+	}
+	return g.controller, true
+}
+
+func (a *App) group(name appliance.GroupName) *group {
+	for _, g := range a.groups {
+		if g.controller.Group.Name == name {
+			return g
+		}
+	}
+	return nil
+}
+
+// Tick makes one pass over a group: it waits for a pass that is under way, takes
+// the term, and asks every check. Whatever goes wrong is in the report.
+func (a *App) Tick(ctx context.Context, name appliance.GroupName, req controller.Request) *controller.Report {
+	g := a.group(name)
+	if g == nil {
+		return a.failed(name, req, fmt.Errorf("no group is called %q", name))
+	}
+	return a.tick(ctx, g, req, false)
+}
+
+// TickAll makes one pass over every group, all at once, and returns the reports
+// in the order of the configuration. A group that fails does not touch the others.
+func (a *App) TickAll(ctx context.Context, req controller.Request) []*controller.Report {
+	reports := make([]*controller.Report, len(a.groups))
+	var wg sync.WaitGroup
+	for i, g := range a.groups {
+		wg.Go(func() { reports[i] = a.tick(ctx, g, req, false) })
+	}
+	wg.Wait()
+	return reports
+}
+
+// tick is one pass with a term. paced leaves out the checks that are not due yet.
+func (a *App) tick(ctx context.Context, g *group, req controller.Request, paced bool) *controller.Report {
+	select {
+	case g.turn <- struct{}{}:
+	case <-ctx.Done():
+		return a.failed(g.controller.Group.Name, req, context.Cause(ctx))
+	}
+	defer func() { <-g.turn }()
+	term, err := a.term.Acquire(ctx)
+	if err != nil {
+		return a.failed(g.controller.Group.Name, req, err)
+	}
+	g.prober.begin(paced)
+	r := g.controller.Tick(ctx, term, req)
+	g.alert(r, a.now())
+	return r
+}
+
+// failed is the report of a tick that could not begin.
+func (a *App) failed(name appliance.GroupName, req controller.Request, err error) *controller.Report {
+	now := a.now()
+	return &controller.Report{
+		Group: name, DryRun: req.DryRun, Started: now, Ended: now,
+		Errors: []error{err},
+	}
+}
