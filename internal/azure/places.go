@@ -203,7 +203,24 @@ func mapped(m appliance.Member, all []address) ([]appliance.Hop, error) {
 			return nil, fmt.Errorf("members[%s].hops: role %q: no interface is %q", m.Name, source.Role, source.Subnet+source.NIC)
 		}
 	}
-	return hops, nil
+	return hops, ambiguous(m, hops)
+}
+
+// ambiguous finds a role with two addresses: which of them is meant must not
+// depend on the order in which Azure lists the interfaces.
+func ambiguous(m appliance.Member, hops []appliance.Hop) error {
+	for i, h := range hops {
+		for _, other := range hops[i+1:] {
+			if h.Role == other.Role && h.Addr != other.Addr {
+				low, high := h.Addr, other.Addr
+				if high.Less(low) {
+					low, high = high, low
+				}
+				return fmt.Errorf("members[%s].hops: role %q is both %s and %s: name the interface or the address", m.Name, h.Role, low, high)
+			}
+		}
+	}
+	return nil
 }
 
 // ofFamily keeps IPv6 roles apart from IPv4 ones: a route never changes family.
