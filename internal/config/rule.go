@@ -188,7 +188,7 @@ func validURL(s string, query bool, schemes ...string) bool {
 		return false
 	}
 	for _, scheme := range schemes {
-		if u.Scheme == scheme {
+		if strings.HasPrefix(s, scheme+"://") {
 			return true
 		}
 	}

@@ -13,10 +13,10 @@ import (
 )
 
 // Show returns the whole configuration as YAML, defaults included and secrets hidden: what hopguard works with. Settings
-// that are empty are left out.
+// that are empty, and would be by default, are left out.
 func (c Config) Show() ([]byte, error) {
 	p := printer{full: true}
-	return p.document(c, Config{}, "")
+	return p.document(c, Default(), "")
 }
 
 // YAML returns a short, commented file that Load reads back as the same complete configuration: only what differs from
@@ -65,7 +65,7 @@ func (c Config) implied() Config {
 
 // printer makes YAML of structs.
 type printer struct {
-	full     bool              // everything that is not empty, instead of everything that differs from the default
+	full     bool              // all but what is empty by default, instead of all but what is as by default
 	comments map[string]string // by path without numbers
 	said     map[string]bool   // comments are made once, where a setting occurs first
 }
@@ -95,10 +95,7 @@ func (p printer) fields(path string, v, standard reflect.Value, inList bool) (*y
 	n := &yaml.Node{Kind: yaml.MappingNode}
 	for i, key := range keysOf(v.Type()) {
 		at, field, usual := join(path, key), v.Field(i), standard.Field(i)
-		if p.full {
-			usual = reflect.Zero(field.Type())
-		}
-		if same(field, usual) {
+		if same(field, usual) && (!p.full || same(field, reflect.Zero(field.Type()))) {
 			continue
 		}
 		value, err := p.value(at, field, usual, false)

@@ -1,0 +1,223 @@
+package config_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"go.yaml.in/yaml/v3"
+	"pgregory.net/rapid"
+
+	"hopguard/internal/config"
+)
+
+// sameConfig compares configurations as values: an empty list is no list, an address is itself.
+func sameConfig(a, b config.Config) string {
+	return cmp.Diff(a, b, cmpopts.EquateEmpty(), cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{}))
+}
+
+func TestNothingPrintsASecret(t *testing.T) {
+	s := config.Secret("hunter2")
+	c := valid()
+	c.Azure.ClientSecret = s
+	var printed []string
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%T %v"} {
+		args := []any{s}
+		if strings.HasPrefix(verb, "%T") {
+			args = []any{s, s}
+		}
+		printed = append(printed, fmt.Sprintf(verb, args...), fmt.Sprintf(verb, &s), fmt.Sprintf("%v %+v %#v", c, c, c.Azure))
+	}
+	var log bytes.Buffer
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "secret", s, "azure", c.Azure, "list", []config.Secret{s})
+	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "secret", s, "azure", c.Azure, "list", []config.Secret{s})
+	asJSON, err := json.Marshal([]any{s, c})
+	if err != nil {
+		t.Fatal(err)
+	}
+	asYAML, err := yaml.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	show, err := c.Show()
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := c.YAML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	printed = append(printed, log.String(), string(asJSON), string(asYAML), string(show), string(file), s.String(), s.GoString())
+	for _, text := range printed {
+		if strings.Contains(strings.ToLower(text), "hunter2") || strings.Contains(strings.ToLower(text), fmt.Sprintf("%x", "hunter2")) {
+			t.Errorf("a secret is printed: %s", text)
+		}
+	}
+	if got := s.Reveal(); got != "hunter2" {
+		t.Errorf("Reveal() = %q, want the secret", got)
+	}
+	if !strings.Contains(string(show), "clientSecret: <secret>\n") {
+		t.Errorf("Show() hides that there is a secret:\n%s", show)
+	}
+}
+
+func TestShowSaysEverything(t *testing.T) {
+	c, err := config.Load("testdata/full.yaml", none)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := c.Show()
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "testdata/full.show.txt", string(text))
+	if text, err = c.YAML(); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "testdata/full.yaml.txt", string(text))
+}
+
+// What YAML prints loads as the same configuration, whatever is in it.
+func TestYAMLIsReadBackAsItIs(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		c := draw(rt).Complete()
+		if err := c.Validate(); err != nil {
+			rt.Fatalf("the generator made an invalid configuration: %v", err)
+		}
+		text, err := c.YAML()
+		if err != nil {
+			rt.Fatal(err)
+		}
+		vars := map[string]string{"SECRET": "hunter2", "HOPGUARD_AZURE_CLIENTSECRET": c.Azure.ClientSecret.Reveal()}
+		again, err := config.Load(write(t, string(text)), env(vars))
+		if err != nil {
+			rt.Fatalf("%v\n%s", err, text)
+		}
+		if diff := sameConfig(c, again); diff != "" {
+			rt.Fatalf("another configuration came back (-printed +read):\n%s\n%s", diff, text)
+		}
+		// What Show prints is complete: with the secret put back it loads as the same configuration too.
+		if text, err = c.Show(); err != nil {
+			rt.Fatal(err)
+		}
+		again, err = config.Load(write(t, strings.ReplaceAll(string(text), "<secret>", "hunter2")), env(map[string]string{"SECRET": "hunter2"}))
+		if err != nil {
+			rt.Fatalf("%v\n%s", err, text)
+		}
+		if diff := sameConfig(c, again); diff != "" {
+			rt.Fatalf("another configuration came back from Show (-printed +read):\n%s\n%s", diff, text)
+		}
+	})
+}
+
+// draw makes a valid configuration that leaves out any part that may be left out.
+func draw(rt *rapid.T) config.Config {
+	c := config.Default()
+	text := rapid.StringMatching(`[ -~äé€]{0,20}`)
+	word := rapid.StringMatching(`[A-Za-z0-9][A-Za-z0-9._-]{0,10}`)
+	maybe := func(name string) bool { return rapid.Bool().Draw(rt, name) }
+	duration := func(name string, least, most time.Duration) time.Duration {
+		return time.Duration(rapid.Int64Range(int64(least), int64(most)).Draw(rt, name))
+	}
+	if maybe("azure") {
+		c.Azure.Cloud = rapid.SampledFrom([]config.Cloud{config.CloudPublic, config.CloudChina}).Draw(rt, "cloud")
+		c.Azure.Endpoint = rapid.SampledFrom([]string{"", "https://localhost:8443"}).Draw(rt, "endpoint")
+		c.Azure.Parallel = rapid.IntRange(0, 200).Draw(rt, "parallel")
+		c.Azure.Timeout = duration("timeout", 1, time.Hour)
+		c.Azure.Subscriptions = rapid.SampledFrom([][]string{nil, {guid}, {guid, subscription}}).Draw(rt, "subscriptions")
+	}
+	if maybe("secret") {
+		c.Azure.Credential, c.Azure.ClientID, c.Azure.TenantID = config.CredentialClientSecret, guid, guid
+		if maybe("inline") {
+			c.Azure.ClientSecret = "hunter2"
+		} else {
+			c.Azure.ClientSecretEnv = "SECRET"
+		}
+	}
+	if maybe("store") {
+		c.Store = config.Store{Kind: config.StoreMemory, Path: text.Draw(rt, "path")}
+	}
+	for i := range rapid.IntRange(1, 2).Draw(rt, "groups") {
+		g := config.DefaultGroup()
+		g.Name = fmt.Sprintf("g%d", i)
+		a, b := "a-"+word.Draw(rt, "member"), "b-"+word.Draw(rt, "member")
+		g.Members = []config.Member{{Name: a, VM: machines + "a"}, {Name: b, VM: machines + "b"}}
+		if maybe("hops") {
+			g.Members[0].Hops = []config.Hop{{Role: "x", Address: netip.MustParseAddr("2001:db8::4")}, {Role: "y", NIC: "n"}}
+			g.Members[1].Hops = []config.Hop{{Role: "y", NIC: "true"}, {Role: "x", Subnet: "1e3"}}
+		}
+		g.Preferred = rapid.SampledFrom([]string{"", a, b}).Draw(rt, "preferred")
+		if maybe("tag") {
+			g.Routes.Tag = config.Tag{Name: word.Draw(rt, "tag"), Value: g.Name + text.Draw(rt, "value")}
+		}
+		if maybe("routes") {
+			g.Routes.Names = []string{"null", "1.0", "0x1F"}
+			g.Routes.Prefixes = []netip.Prefix{netip.MustParsePrefix("::/0"), netip.MustParsePrefix("10.0.0.0/8")}
+			g.Routes.Critical = []config.Ref{"true"}
+			g.Verify = config.Verify{NICs: []config.ResourceID{network + "networkInterfaces/web"}, Timeout: duration("verify", 1, time.Hour)}
+		}
+		if maybe("policy") {
+			g.Policy.Failback = config.FailbackAuto
+			g.Policy.HoldDown = duration("hold-down", 50*time.Minute, time.Hour)
+			g.Policy.MaxTransitions = rapid.IntRange(1, 100).Draw(rt, "transitions")
+		}
+		for range rapid.IntRange(0, 4).Draw(rt, "checks") {
+			g.Checks = append(g.Checks, drawCheck(rt, g, text, maybe))
+		}
+		names := map[string]bool{}
+		for j := range g.Checks { // given names must be unique; "" is filled in
+			k := &g.Checks[j]
+			if k.Name != "" && names[strings.ToLower(k.Name)] {
+				k.Name = ""
+			}
+			names[strings.ToLower(k.Name)] = true
+		}
+		if maybe("vote") {
+			g.Vote, g.Quorum = config.VoteQuorum, max(1, len(g.Checks))
+		}
+		c.Groups = append(c.Groups, g)
+	}
+	return c
+}
+
+func drawCheck(rt *rapid.T, g config.Group, text *rapid.Generator[string], maybe func(string) bool) config.Check {
+	k := config.DefaultCheck(rapid.SampledFrom([]config.Kind{config.KindVMStatus, config.KindTCP, config.KindHTTP}).Draw(rt, "kind"))
+	k.Name = rapid.SampledFrom([]string{"", "", "tcp", "http", "vm-status", "tcp-2", "http-2", "own", "123"}).Draw(rt, "name")
+	if maybe("timing") {
+		k.Interval, k.ConfirmInterval, k.Timeout = 90*time.Second, 1500*time.Millisecond, 89*time.Second
+		k.Fall, k.Rise = rapid.IntRange(1, 20).Draw(rt, "fall"), rapid.IntRange(1, 100).Draw(rt, "rise")
+	}
+	switch {
+	case k.Kind == config.KindVMStatus:
+	case maybe("port"):
+		k.Port = rapid.IntRange(1, 65535).Draw(rt, "port")
+	case k.Kind == config.KindTCP:
+		k.Targets = map[string]string{g.Members[0].Name: "[::1]:1", g.Members[1].Name: "x:2"}
+	default:
+		k.URL = "https://{address}/"
+		k.Status = rapid.SampledFrom([][]int{{200}, {200, 204}, {204}}).Draw(rt, "status")
+		k.Body = text.Draw(rt, "body")
+		k.InsecureSkipVerify = maybe("insecure")
+	}
+	return k
+}
+
+func TestCompleteLeavesItsCallerAlone(t *testing.T) {
+	c := config.Config{Groups: []config.Group{{Name: "emea", Members: []config.Member{{Name: "a"}}, Checks: []config.Check{{Kind: config.KindHTTP}, {Kind: config.KindHTTP}}}}}
+	done := c.Complete()
+	if g := c.Groups[0]; g.Preferred != "" || g.Routes.Tag.Value != "" || g.Checks[0].Name != "" || g.Checks[0].Status != nil {
+		t.Errorf("Complete() changed its receiver: %+v", g)
+	}
+	g := done.Groups[0]
+	got := []string{g.Preferred, g.Routes.Tag.Value, g.Checks[0].Name, g.Checks[1].Name}
+	if diff := cmp.Diff([]string{"a", "emea", "http", "http-2"}, got); diff != "" {
+		t.Errorf("Complete() differs (-want +got):\n%s", diff)
+	}
+}
