@@ -1,6 +1,7 @@
 package azure
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -22,9 +23,11 @@ func (c *Client) Effective(ctx context.Context, nic appliance.ResourceID) ([]rou
 	if err != nil {
 		return nil, fmt.Errorf("read effective routes: %w", err)
 	}
+	link := ""
 	for a.Status == http.StatusAccepted {
-		link := a.Header.Get("Location")
-		if link == "" || !c.ours(link) {
+		// A poll may say where to ask next, and need not.
+		link = cmp.Or(a.Header.Get("Location"), link)
+		if !c.ours(link) {
 			return nil, fmt.Errorf("read effective routes of %s: 202 without a usable Location (%q)", nic, link)
 		}
 		if err := sleep(ctx, orElse(retryAfter(a.Header, time.Now()), pollEvery)); err != nil {

@@ -2,6 +2,7 @@ package azure
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -22,6 +23,8 @@ import (
 const (
 	// maxBody bounds an answer; a list of 200 full route tables is about 30 MB.
 	maxBody = 256 << 20
+	// maxPages bounds a list whose pages lead in a circle.
+	maxPages = 1000
 	// readTries bounds how often a read is repeated, within the caller's context.
 	readTries = 4
 	// maxWait bounds a single wait that Azure asks for before a read is repeated.
@@ -94,7 +97,8 @@ func (c *Client) url(provider, version, path string, query url.Values) string {
 		q = url.Values{}
 	}
 	q.Set("api-version", version)
-	return c.endpoint + path + "?" + q.Encode()
+	// The slash keeps an id without one from becoming a part of the host's name.
+	return c.endpoint + "/" + strings.TrimPrefix(path, "/") + "?" + q.Encode()
 }
 
 func (c *Client) once(ctx context.Context, method, target string, header http.Header, body []byte) (answer, error) {
@@ -149,7 +153,10 @@ func backoff(try int) time.Duration {
 
 // list reads all pages of a list.
 func (c *Client) list(ctx context.Context, provider, path string, query url.Values, each func(json.RawMessage) error) error {
-	for pages := 0; path != ""; pages++ {
+	for pages := 1; path != ""; pages++ {
+		if pages > maxPages {
+			return fmt.Errorf("read list: still not at its end after %d pages", maxPages)
+		}
 		a, err := c.get(ctx, provider, path, query)
 		if err != nil {
 			return err
@@ -182,5 +189,12 @@ func (c *Client) ours(link string) bool {
 		return false
 	}
 	e, err := url.Parse(c.endpoint)
-	return err == nil && u.Scheme == e.Scheme && (strings.EqualFold(u.Host, e.Host) || strings.HasSuffix(strings.ToLower(u.Hostname()), "."+strings.ToLower(e.Hostname())))
+	if err != nil || u.Scheme != "https" || e.Scheme != "https" {
+		return false
+	}
+	host, own := strings.ToLower(u.Hostname()), strings.ToLower(e.Hostname())
+	return host == own && port(u) == port(e) || strings.HasSuffix(host, "."+own) && port(u) == "443"
 }
+
+// port is the port of an https URL; ARM's own links sometimes say :443.
+func port(u *url.URL) string { return cmp.Or(u.Port(), "443") }
