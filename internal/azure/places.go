@@ -129,6 +129,9 @@ func place(m appliance.Member, nics []wireNIC) (appliance.Place, error) {
 	} else {
 		p.Hops, err = named(m, all, len(nics) > 1)
 	}
+	if err == nil && len(p.Hops) == 0 {
+		err = errors.New("no network interface has a private address")
+	}
 	if err != nil {
 		return appliance.Place{}, err
 	}

@@ -79,6 +79,11 @@ func TestPlace(t *testing.T) {
 			want:    "trust=10.0.0.4",
 		},
 		{
+			name: "no-address-at-all", nics: []string{"n"},
+			configs: map[string][]ipConfig{"n": {{"ip", "", "untrust", true}}},
+			err:     "no network interface has a private address",
+		},
+		{
 			name: "two-interfaces-in-one-subnet-need-a-mapping", nics: []string{"n1", "n2"},
 			configs: map[string][]ipConfig{"n1": {{"ip", "10.0.0.4", "trust", true}}, "n2": {{"ip", "10.0.0.5", "trust", true}}},
 			err:     `interfaces n1 and n2 are both in a subnet called "trust": members[vmx-a].hops must map them to roles`,
