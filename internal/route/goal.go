@@ -94,18 +94,31 @@ func (g Goal) Owner(hop netip.Addr) (appliance.MemberName, string, bool) {
 	return "", "", false
 }
 
-func (g Goal) target(role string) (netip.Addr, bool) {
-	for _, m := range g.Members {
-		if m.Member != g.Active {
-			continue
+// targets returns the addresses of the active member that could take over from a
+// hop of owner: those of the same family in the same role. Only a single one is an
+// answer: to choose among several would be to trust the order of interfaces.
+func (g Goal) targets(owner appliance.MemberName, hop netip.Addr) []netip.Addr {
+	from, to := g.member(owner), g.member(g.Active)
+	var out []netip.Addr
+	for _, h := range to.Hops {
+		if h.Addr == hop {
+			return []netip.Addr{hop} // it is there already
 		}
-		for _, h := range m.Hops {
-			if h.Role == role {
-				return h.Addr, true
-			}
+		same := h.Addr.Is4() == hop.Is4() && slices.Contains(slices.Concat(from.Hops, from.Former), appliance.Hop{Role: h.Role, Addr: hop})
+		if same && !slices.Contains(out, h.Addr) {
+			out = append(out, h.Addr)
 		}
 	}
-	return netip.Addr{}, false
+	return out
+}
+
+func (g Goal) member(name appliance.MemberName) MemberHops {
+	for _, m := range g.Members {
+		if m.Member == name {
+			return m
+		}
+	}
+	return MemberHops{Member: name}
 }
 
 // Diff compares a table with the goal. The order of the members' addresses has
@@ -133,12 +146,14 @@ func (g Goal) Diff(t Table) TablePlan {
 			continue
 		}
 		p.Managed = append(p.Managed, Managed{Route: r.Name, Prefix: r.Prefix, Member: owner})
-		to, ok := g.target(role)
+		to := g.targets(owner, r.Hop)
 		switch {
-		case !ok:
+		case len(to) == 0:
 			p.Problem = &Problem{Refused: true, Text: fmt.Sprintf("route %s points at %s, role %q of %s, for which %s has no address", r.Name, r.Hop, role, owner, g.Active)}
-		case to != r.Hop:
-			p.Changes = append(p.Changes, Change{Route: r.Name, Prefix: r.Prefix, From: r.Hop, To: to, FromMember: owner, ToMember: g.Active})
+		case len(to) > 1:
+			p.Problem = &Problem{Refused: true, Text: fmt.Sprintf("route %s points at %s, role %q of %s, for which %s has %d addresses", r.Name, r.Hop, role, owner, g.Active, len(to))}
+		case to[0] != r.Hop:
+			p.Changes = append(p.Changes, Change{Route: r.Name, Prefix: r.Prefix, From: r.Hop, To: to[0], FromMember: owner, ToMember: g.Active})
 		}
 	}
 	if p.Problem != nil {
