@@ -36,21 +36,35 @@ func (b *budgets) of(subscription, method string) *bucket {
 	}
 	key := strings.ToLower(subscription)
 	if all[key] == nil {
-		all[key] = &bucket{turn: newGate(), header: header, tokens: float64(burst), burst: float64(burst), rate: float64(rate)}
+		all[key] = &bucket{lanes: map[string]*lane{}, header: header, tokens: float64(burst), burst: float64(burst), rate: float64(rate)}
 	}
 	return all[key]
+}
+
+// networkLane is the lane of all route tables.
+const networkLane = "microsoft.network"
+
+// laneOf names the requests that a provider throttles together, as far as it is
+// known: Microsoft.Network all of one kind, Microsoft.Compute each machine and
+// each list by itself. A throttled list of machines must not hold up a failover.
+func laneOf(path string) string {
+	path, _, _ = strings.Cut(strings.ToLower(path), "?")
+	_, rest, ok := strings.Cut(path, "/providers/")
+	provider, _, _ := strings.Cut(rest, "/")
+	if !ok || provider == strings.ToLower(providerCompute) {
+		return path
+	}
+	return provider
 }
 
 // bucket is our picture of one of ARM's token buckets. It is corrected by what
 // ARM says remains: another controller may draw on it, and some subscriptions
 // have more.
 type bucket struct {
-	// turn is held by the one who waits for a token, so that they are given out in
-	// the order of asking.
-	turn   gate
 	header string
 
 	mu          sync.Mutex
+	lanes       map[string]*lane
 	tokens      float64
 	burst, rate float64
 	at          time.Time
@@ -58,14 +72,33 @@ type bucket struct {
 	flying      int
 }
 
+// lane is a part of a bucket that can be paused by itself.
+type lane struct {
+	// turn is held by the one who waits for a token, so that they are given out in
+	// the order of asking.
+	turn   gate
+	paused time.Time // guarded by the bucket
+}
+
+// lane returns the lane called name. The caller holds the bucket.
+func (b *bucket) lane(name string) *lane {
+	if b.lanes[name] == nil {
+		b.lanes[name] = &lane{turn: newGate()}
+	}
+	return b.lanes[name]
+}
+
 // take waits for a token. Every take must be followed by one done.
-func (b *bucket) take(ctx context.Context) error {
-	if err := b.turn.enter(ctx); err != nil {
+func (b *bucket) take(ctx context.Context, name string) error {
+	b.mu.Lock()
+	l := b.lane(name)
+	b.mu.Unlock()
+	if err := l.turn.enter(ctx); err != nil {
 		return err
 	}
-	defer b.turn.leave()
+	defer l.turn.leave()
 	for {
-		wait := b.try(time.Now())
+		wait := b.try(l, time.Now())
 		if wait == 0 {
 			return nil
 		}
@@ -76,12 +109,12 @@ func (b *bucket) take(ctx context.Context) error {
 }
 
 // try takes a token, or returns how long to wait before the next try.
-func (b *bucket) try(now time.Time) time.Duration {
+func (b *bucket) try(l *lane, now time.Time) time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.refill(now)
-	if now.Before(b.paused) {
-		return b.paused.Sub(now)
+	if wait := b.left(l, now); wait > 0 {
+		return wait
 	}
 	if b.tokens < 1 {
 		return max(time.Duration((1-b.tokens)/b.rate*float64(time.Second)), time.Millisecond)
@@ -119,6 +152,27 @@ func (b *bucket) pause(until time.Time) {
 	if until.After(b.paused) {
 		b.paused = until
 	}
+}
+
+// pauseLane keeps the requests of one lane from taking a token until then.
+func (b *bucket) pauseLane(name string, until time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if l := b.lane(name); until.After(l.paused) {
+		l.paused = until
+	}
+}
+
+// pausedFor returns how long nobody of the lane may take a token.
+func (b *bucket) pausedFor(name string, now time.Time) time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.left(b.lane(name), now)
+}
+
+// left is pausedFor; the caller holds the bucket.
+func (b *bucket) left(l *lane, now time.Time) time.Duration {
+	return max(b.paused.Sub(now), l.paused.Sub(now), 0)
 }
 
 // sleep waits for d or until ctx ends.

@@ -108,6 +108,8 @@ func advise(err error) (what ask, wait time.Duration, scope waitScope) {
 		return reread, 0, waitTable
 	case e.Status == http.StatusTooManyRequests && e.has("RetryableError", "RetryableErrorDueToAnotherOperation", "ReferencedResourceNotProvisioned", "AnotherOperationInProgress"):
 		return reread, orElse(e.RetryAfter, 2*time.Second), waitTable
+	case e.Status == http.StatusTooManyRequests && e.has("ResourceRequestsThrottled", "OperationNotAllowed", "TooManyRequests"):
+		return again, orElse(e.RetryAfter, 2*time.Second), waitLane
 	case e.Status == http.StatusTooManyRequests:
 		return again, orElse(e.RetryAfter, 2*time.Second), waitSubscription
 	case e.has("ReferencedResourceNotProvisioned", "AnotherOperationInProgress"):
@@ -123,7 +125,11 @@ func advise(err error) (what ask, wait time.Duration, scope waitScope) {
 type waitScope int
 
 const (
+	// waitTable: only the resource that was asked for.
 	waitTable waitScope = iota
+	// waitLane: a provider's own limit, for the requests that it counts together.
+	waitLane
+	// waitSubscription: ARM's limit, for all requests of this kind.
 	waitSubscription
 )
 

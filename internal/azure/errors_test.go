@@ -85,6 +85,15 @@ func refusals() []refusal {
 			name: "arm-bucket-in-text-only", status: 429, body: body("SubscriptionRequestsThrottled", "exceeded. Please try again after '17' seconds after additional tokens are available."),
 			want: azure.Advice{What: "again", Wait: wait(17), Scope: "subscription"},
 		},
+		{
+			name: "provider-limit", status: 429, body: body("ResourceRequestsThrottled", "Number of requests for action 'a' exceeded the limit of '50' for time interval '00:05:00'. Please try again after '372' seconds."),
+			want: azure.Advice{What: "again", Wait: wait(372), Scope: "lane"},
+		},
+		{
+			name: "compute-limit", status: 429, header: after("40"), body: body("OperationNotAllowed", "too many requests", "TooManyRequests", `{"operationGroup":"HighCostGet3Min"}`),
+			want: azure.Advice{What: "again", Wait: wait(40), Scope: "lane"}, text: "429 OperationNotAllowed (TooManyRequests): too many requests",
+		},
+		{name: "throttled-without-saying-by-whom", status: 429, body: body("TooManyRequests", "The request is being throttled."), want: azure.Advice{What: "again", Wait: wait(2), Scope: "lane"}},
 		{name: "gateway-429", status: 429, body: "<html>slow down</html>", want: azure.Advice{What: "again", Wait: wait(2), Scope: "subscription"}, text: "429 Too Many Requests"},
 		{name: "error-500", status: 500, body: body("InternalServerError", "oops"), want: azure.Advice{What: "reread", Scope: "table"}, text: "500 InternalServerError: oops"},
 		{name: "error-503-says-when", status: 503, header: after("9"), body: body("ServiceUnavailable", "oops"), want: azure.Advice{What: "reread", Wait: wait(9), Scope: "table"}},

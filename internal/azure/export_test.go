@@ -23,7 +23,7 @@ func Advise(err error) Advice {
 	return Advice{
 		What:  [...]string{giveUp: "give up", again: "again", reread: "reread"}[what],
 		Wait:  wait,
-		Scope: [...]string{waitTable: "table", waitSubscription: "subscription"}[scope],
+		Scope: [...]string{waitTable: "table", waitLane: "lane", waitSubscription: "subscription"}[scope],
 	}
 }
 
@@ -57,8 +57,8 @@ func NewBudget(method string) Budget {
 	return Budget{b.of("s", method)}
 }
 
-// Take waits for a token.
-func (b Budget) Take(ctx context.Context) error { return b.bucket.take(ctx) }
+// Take waits for a token for a request to path.
+func (b Budget) Take(ctx context.Context, path string) error { return b.bucket.take(ctx, laneOf(path)) }
 
 // Done ends a request whose answer said that n remain; below zero it said nothing.
 func (b Budget) Done(now time.Time, remaining string) {
@@ -71,6 +71,9 @@ func (b Budget) Done(now time.Time, remaining string) {
 
 // Pause keeps everybody from taking a token until then.
 func (b Budget) Pause(until time.Time) { b.bucket.pause(until) }
+
+// PauseLane keeps requests that are throttled together with path from taking one.
+func (b Budget) PauseLane(path string, until time.Time) { b.bucket.pauseLane(laneOf(path), until) }
 
 // SharesBudget reports whether two requests count against the same bucket.
 func SharesBudget(subscriptionA, methodA, subscriptionB, methodB string) bool {

@@ -85,8 +85,9 @@ func (c *Client) PowerState(ctx context.Context, vm appliance.ResourceID) (strin
 	if !c.power.mayView(vm, time.Now()) {
 		return "", errors.Join(fmt.Errorf("read power state of %s: asked too often", vm), listErr)
 	}
-	a, err := c.send(ctx, http.MethodGet, providerCompute, string(vm), url.Values{"$expand": {"instanceView"}}, nil, nil)
-	if e, ok := errors.AsType[*APIError](err); ok && e.Status == http.StatusNotFound && e.Code == "ResourceNotFound" {
+	a, err := c.glance(ctx, providerCompute, string(vm), url.Values{"$expand": {"instanceView"}})
+	// A managed application's resource group goes with its machine.
+	if e, ok := errors.AsType[*APIError](err); ok && e.Status == http.StatusNotFound && e.has("ResourceNotFound", "ResourceGroupNotFound") {
 		return "deleted", nil
 	}
 	if err != nil {
@@ -127,7 +128,7 @@ func (c *Client) listedState(ctx context.Context, vm appliance.ResourceID) (stri
 func (c *Client) listStates(ctx context.Context, subscription string) (map[string]string, error) {
 	path := "/subscriptions/" + subscription + "/providers/Microsoft.Compute/virtualMachines"
 	states := map[string]string{}
-	err := c.list(ctx, providerCompute, path, url.Values{"statusOnly": {"true"}}, func(raw json.RawMessage) error {
+	err := c.list(ctx, c.glance, providerCompute, path, url.Values{"statusOnly": {"true"}}, func(raw json.RawMessage) error {
 		var v wireVM
 		if err := json.Unmarshal(raw, &v); err != nil {
 			return fmt.Errorf("decode virtual machine: %w", err)
@@ -165,13 +166,13 @@ type wireView struct {
 }
 
 // state finds the power state by its prefix, wherever it stands. It reports
-// false if the answer has no instance view at all.
+// false if the answer has no statuses at all, so that another question may help.
 func (v wireVM) state() (string, bool) {
 	view := v.Properties.InstanceView
-	if view == nil {
+	if view == nil || len(view.Statuses) == 0 {
 		view = v.Properties.Extended.InstanceView
 	}
-	if view == nil {
+	if view == nil || len(view.Statuses) == 0 {
 		return "", false
 	}
 	for _, s := range view.Statuses {

@@ -78,7 +78,7 @@ func applyInOrder(ctx context.Context, term lease.Term, budget *bucket, tables [
 		case <-ctx.Done():
 			return
 		}
-		if term.Err() != nil || budget.take(ctx) != nil {
+		if term.Err() != nil || budget.take(ctx, networkLane) != nil {
 			<-slots
 			return
 		}

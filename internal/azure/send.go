@@ -38,6 +38,9 @@ type answer struct {
 	Body   []byte
 }
 
+// reader is get or glance.
+type reader func(ctx context.Context, provider, path string, query url.Values) (answer, error)
+
 // get reads a resource or a list, and repeats what may be repeated.
 func (c *Client) get(ctx context.Context, provider, path string, query url.Values) (answer, error) {
 	for try := 1; ; try++ {
@@ -57,11 +60,21 @@ func (c *Client) get(ctx context.Context, provider, path string, query url.Value
 	}
 }
 
+// glance reads once, and not at all while Azure wants to be left alone: for those
+// who have something better to do than to wait.
+func (c *Client) glance(ctx context.Context, provider, path string, query url.Values) (answer, error) {
+	budget := c.budgets.of(appliance.ResourceID(path).Subscription(), http.MethodGet)
+	if wait := budget.pausedFor(laneOf(path), time.Now()); wait > 0 {
+		return answer{}, fmt.Errorf("not asked: Azure wants to be left alone for another %s", wait.Round(time.Second))
+	}
+	return c.send(ctx, http.MethodGet, provider, path, query, nil, nil)
+}
+
 // send does one request inside the budget. Its path is below the endpoint, or a
 // whole URL that ARM gave us; then provider is "".
 func (c *Client) send(ctx context.Context, method, provider, path string, query url.Values, header http.Header, body []byte) (answer, error) {
 	budget := c.budgets.of(appliance.ResourceID(path).Subscription(), method)
-	if err := budget.take(ctx); err != nil {
+	if err := budget.take(ctx, laneOf(path)); err != nil {
 		return answer{}, fmt.Errorf("wait for ARM's budget: %w", err)
 	}
 	return c.sendNow(ctx, budget, method, provider, path, query, header, body)
@@ -81,8 +94,14 @@ func (c *Client) sendNow(ctx context.Context, budget *bucket, method, provider, 
 		if provider != "" && c.versions.learn(provider, version, err) {
 			continue
 		}
-		if what, wait, scope := advise(err); what == again && scope == waitSubscription {
+		switch _, wait, scope := advise(err); scope {
+		case waitSubscription:
 			budget.pause(time.Now().Add(wait))
+		case waitLane:
+			budget.pauseLane(laneOf(path), time.Now().Add(wait))
+		case waitTable:
+		default:
+			panic(fmt.Sprintf("azure: wait scope %d", int(scope)))
 		}
 		return a, err
 	}
@@ -151,13 +170,13 @@ func backoff(try int) time.Duration {
 	return d/2 + rand.N(d)
 }
 
-// list reads all pages of a list.
-func (c *Client) list(ctx context.Context, provider, path string, query url.Values, each func(json.RawMessage) error) error {
+// list reads all pages of a list, each with read, which is get or glance.
+func (c *Client) list(ctx context.Context, read reader, provider, path string, query url.Values, each func(json.RawMessage) error) error {
 	for pages := 1; path != ""; pages++ {
 		if pages > maxPages {
 			return fmt.Errorf("read list: still not at its end after %d pages", maxPages)
 		}
-		a, err := c.get(ctx, provider, path, query)
+		a, err := read(ctx, provider, path, query)
 		if err != nil {
 			return err
 		}

@@ -112,7 +112,7 @@ func (c *Client) listTables(ctx context.Context, subscription string) ([]tableIt
 	}
 	var items []tableItem
 	path := "/subscriptions/" + subscription + "/providers/Microsoft.Network/routeTables"
-	err := c.list(ctx, providerNetwork, path, nil, func(raw json.RawMessage) error {
+	err := c.list(ctx, c.get, providerNetwork, path, nil, func(raw json.RawMessage) error {
 		var head struct {
 			Tags map[string]string `json:"tags"`
 		}
@@ -164,7 +164,7 @@ func (c *Client) Subscriptions(ctx context.Context) ([]string, error) {
 		return c.visible, nil
 	}
 	var ids []string
-	err := c.list(ctx, providerResources, "/subscriptions", nil, func(raw json.RawMessage) error {
+	err := c.list(ctx, c.get, providerResources, "/subscriptions", nil, func(raw json.RawMessage) error {
 		var s struct {
 			ID    string `json:"subscriptionId"`
 			State string `json:"state"`

@@ -73,7 +73,7 @@ func (w *writer) write(ctx context.Context, held, budget *bucket) (answer, error
 		return answer{}, err
 	}
 	if held == nil {
-		if err := budget.take(ctx); err != nil {
+		if err := budget.take(ctx, networkLane); err != nil {
 			return answer{}, fmt.Errorf("wait for ARM's budget: %w", err)
 		}
 	}
