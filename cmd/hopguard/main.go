@@ -1,4 +1,12 @@
 // Command hopguard keeps Azure traffic flowing when a network virtual appliance dies.
 package main
 
-func main() {}
+import (
+	"os"
+
+	"hopguard/internal/cli"
+)
+
+func main() {
+	os.Exit(cli.Main(os.Args[1:], cli.Env{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv}))
+}

@@ -1,0 +1,75 @@
+package cli
+
+import (
+	"context"
+	"sync"
+
+	"github.com/spf13/cobra"
+
+	"hopguard/internal/app"
+	"hopguard/internal/appliance"
+	"hopguard/internal/controller"
+	"hopguard/internal/journal"
+)
+
+func newTickCmd(g *global) *cobra.Command {
+	var o output
+	var group string
+	var why bool
+	cmd := &cobra.Command{
+		Use:   "tick",
+		Short: "Make one pass over every group, and repair what differs",
+		Long: `Tick asks every check, decides, and makes Azure's routes equal to the decision.
+It settles its verdicts itself: a check that fails is repeated until it has failed
+as often as "fall" says, or passes. So it may be run by a timer, without a daemon.
+
+With --json it prints one object for each group. The exit code is that of the
+worst group: 1 before 3 before 0.`,
+		Example: `  hopguard tick
+  hopguard tick --group emea --json
+  hopguard tick || logger "hopguard: exit code $?"`,
+		Args: usage(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return g.pass(cmd.Context(), o, group, controller.Request{}, view{page: journal.PageTick, why: why})
+		},
+	}
+	o.flags(cmd)
+	groupFlag(cmd, &group, "only this group")
+	cmd.Flags().BoolVar(&why, "why", false, "show what every check saw")
+	return cmd
+}
+
+// pass ticks the chosen groups at once and shows their reports.
+func (g *global) pass(ctx context.Context, o output, group string, req controller.Request, v view) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	saw, end := g.live(group == "")
+	a, _, err := g.open(saw)
+	if err != nil {
+		end()
+		return err
+	}
+	chosen, err := choose(a, group)
+	if err != nil {
+		end()
+		return err
+	}
+	reports := tickAll(ctx, a, chosen, req)
+	end()
+	if err := g.show(g.env.Stdout, o, v, reports); err != nil {
+		return err
+	}
+	return verdict(reports)
+}
+
+// tickAll ticks groups side by side; the reports are in their order.
+func tickAll(ctx context.Context, a *app.App, groups []appliance.GroupName, req controller.Request) []*controller.Report {
+	reports := make([]*controller.Report, len(groups))
+	var wg sync.WaitGroup
+	for i, name := range groups {
+		wg.Go(func() { reports[i] = a.Tick(ctx, name, req) })
+	}
+	wg.Wait()
+	return reports
+}
