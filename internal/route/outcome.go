@@ -3,6 +3,7 @@ package route
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"hopguard/internal/appliance"
@@ -63,9 +64,10 @@ type EffectiveRoute struct {
 }
 
 // EffectiveAgrees reports whether every active effective route that goes to a
-// member of the group goes to the active one. It is false if none goes to any.
+// member of the group goes to the active one, at an address that it has now. It is
+// false if none goes to any.
 func (g Goal) EffectiveAgrees(routes []EffectiveRoute) (bool, string) {
-	found := false
+	found, current := false, g.member(g.Active).Hops
 	for _, r := range routes {
 		if !r.Active {
 			continue
@@ -75,7 +77,7 @@ func (g Goal) EffectiveAgrees(routes []EffectiveRoute) (bool, string) {
 			if !ok {
 				continue
 			}
-			if owner != g.Active {
+			if owner != g.Active || !slices.ContainsFunc(current, func(c appliance.Hop) bool { return c.Addr == h }) {
 				return false, fmt.Sprintf("%s still goes to %s (%s)", r.Prefix, h, owner)
 			}
 			found = true
