@@ -94,22 +94,38 @@ func (g Goal) Owner(hop netip.Addr) (appliance.MemberName, string, bool) {
 	return "", "", false
 }
 
-// targets returns the addresses of the active member that could take over from a
-// hop of owner: those of the same family in the same role. Only a single one is an
+// targets returns the addresses of a member that could take over from a hop of
+// owner: those of the same family in the same role. Only a single one is an
 // answer: to choose among several would be to trust the order of interfaces.
-func (g Goal) targets(owner appliance.MemberName, hop netip.Addr) []netip.Addr {
-	from, to := g.member(owner), g.member(g.Active)
+func (g Goal) targets(to, owner appliance.MemberName, hop netip.Addr) []netip.Addr {
+	roles := slices.Concat(g.member(owner).Hops, g.member(owner).Former)
 	var out []netip.Addr
-	for _, h := range to.Hops {
+	for _, h := range g.member(to).Hops {
 		if h.Addr == hop {
 			return []netip.Addr{hop} // it is there already
 		}
-		same := h.Addr.Is4() == hop.Is4() && slices.Contains(slices.Concat(from.Hops, from.Former), appliance.Hop{Role: h.Role, Addr: hop})
+		same := h.Addr.Is4() == hop.Is4() && slices.Contains(roles, appliance.Hop{Role: h.Role, Addr: hop})
 		if same && !slices.Contains(out, h.Addr) {
 			out = append(out, h.Addr)
 		}
 	}
 	return out
+}
+
+// stranded says why a route could not move to a member, or "". It is asked for
+// every member and not only for the active one: that a route cannot follow is to
+// be known before the failover that needs it.
+func (g Goal) stranded(r Route, owner appliance.MemberName, role string) string {
+	for _, m := range g.Members {
+		switch n := len(g.targets(m.Member, owner, r.Hop)); n {
+		case 1:
+		case 0:
+			return fmt.Sprintf("route %s points at %s, role %q of %s, for which %s has no address: map them in members[].hops", r.Name, r.Hop, role, owner, m.Member)
+		default:
+			return fmt.Sprintf("route %s points at %s, role %q of %s, for which %s has %d addresses: map them in members[].hops", r.Name, r.Hop, role, owner, m.Member, n)
+		}
+	}
+	return ""
 }
 
 func (g Goal) member(name appliance.MemberName) MemberHops {
@@ -146,14 +162,12 @@ func (g Goal) Diff(t Table) TablePlan {
 			continue
 		}
 		p.Managed = append(p.Managed, Managed{Route: r.Name, Prefix: r.Prefix, Member: owner})
-		to := g.targets(owner, r.Hop)
-		switch {
-		case len(to) == 0:
-			p.Problem = &Problem{Refused: true, Text: fmt.Sprintf("route %s points at %s, role %q of %s, for which %s has no address", r.Name, r.Hop, role, owner, g.Active)}
-		case len(to) > 1:
-			p.Problem = &Problem{Refused: true, Text: fmt.Sprintf("route %s points at %s, role %q of %s, for which %s has %d addresses", r.Name, r.Hop, role, owner, g.Active, len(to))}
-		case to[0] != r.Hop:
-			p.Changes = append(p.Changes, Change{Route: r.Name, Prefix: r.Prefix, From: r.Hop, To: to[0], FromMember: owner, ToMember: g.Active})
+		if why := g.stranded(r, owner, role); why != "" {
+			p.Problem = &Problem{Refused: true, Text: why}
+			continue
+		}
+		if to := g.targets(g.Active, owner, r.Hop)[0]; to != r.Hop {
+			p.Changes = append(p.Changes, Change{Route: r.Name, Prefix: r.Prefix, From: r.Hop, To: to, FromMember: owner, ToMember: g.Active})
 		}
 	}
 	if p.Problem != nil {
