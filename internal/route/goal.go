@@ -116,13 +116,17 @@ func (g Goal) targets(to, owner appliance.MemberName, hop netip.Addr) []netip.Ad
 // every member and not only for the active one: that a route cannot follow is to
 // be known before the failover that needs it.
 func (g Goal) stranded(r Route, owner appliance.MemberName, role string) string {
+	names := []appliance.MemberName{g.Active}
 	for _, m := range g.Members {
-		switch n := len(g.targets(m.Member, owner, r.Hop)); n {
+		names = append(names, m.Member)
+	}
+	for _, name := range names {
+		switch n := len(g.targets(name, owner, r.Hop)); n {
 		case 1:
 		case 0:
-			return fmt.Sprintf("route %s points at %s, role %q of %s, for which %s has no address: map them in members[].hops", r.Name, r.Hop, role, owner, m.Member)
+			return fmt.Sprintf("route %s points at %s, role %q of %s, for which %s has no address", r.Name, r.Hop, role, owner, name)
 		default:
-			return fmt.Sprintf("route %s points at %s, role %q of %s, for which %s has %d addresses: map them in members[].hops", r.Name, r.Hop, role, owner, m.Member, n)
+			return fmt.Sprintf("route %s points at %s, role %q of %s, for which %s has %d addresses", r.Name, r.Hop, role, owner, name, n)
 		}
 	}
 	return ""
@@ -166,8 +170,10 @@ func (g Goal) Diff(t Table) TablePlan {
 			p.Problem = &Problem{Refused: true, Text: why}
 			continue
 		}
-		if to := g.targets(g.Active, owner, r.Hop)[0]; to != r.Hop {
-			p.Changes = append(p.Changes, Change{Route: r.Name, Prefix: r.Prefix, From: r.Hop, To: to, FromMember: owner, ToMember: g.Active})
+		for _, to := range g.targets(g.Active, owner, r.Hop) { // one, because nothing is stranded
+			if to != r.Hop {
+				p.Changes = append(p.Changes, Change{Route: r.Name, Prefix: r.Prefix, From: r.Hop, To: to, FromMember: owner, ToMember: g.Active})
+			}
 		}
 	}
 	if p.Problem != nil {

@@ -129,6 +129,8 @@ func TestDiff(t *testing.T) {
 	dead.Members = slices.Clone(redeployed.Members)
 	oneRole := emea()
 	oneRole.Members[1].Hops = hops("lan", "10.2.0.4")
+	oneRoleAtA := oneRole
+	oneRoleAtA.Active = "a"
 	otherFamily := emea()
 	otherFamily.Members[1].Hops = hops("lan", "fd02::4")
 	dual := emea()
@@ -179,6 +181,10 @@ func TestDiff(t *testing.T) {
 		{
 			"an-active-member-without-addresses-is-refused", nobody, table("10.1.0.4"), []appliance.MemberName{"a"}, nil,
 			&route.Problem{Refused: true, Text: `route r0 points at 10.1.0.4, role "lan" of a, for which c has no address`},
+		},
+		{
+			"a-role-that-the-standby-lacks-is-known-before-the-failover", oneRoleAtA, table("10.1.1.4"), []appliance.MemberName{"a"}, nil,
+			&route.Problem{Refused: true, Text: `route r0 points at 10.1.1.4, role "wan" of a, for which b has no address`},
 		},
 		{"P8-another-groups-table-is-refused", emea(), tagless, nil, nil, &route.Problem{Refused: true, Text: "does not have the tag nva_ha_udr=emea"}},
 		{
