@@ -36,9 +36,12 @@ func FuzzLoad(f *testing.F) {
 			}
 		}
 		if strings.Contains(string(text), marker) {
-			return
+			return // it would be anywhere
 		}
-		vars := map[string]string{"HOPGUARD_AZURE_CLIENTSECRET": marker}
+		vars := map[string]string{
+			"HOPGUARD_AZURE_CREDENTIAL": "client-secret", "HOPGUARD_AZURE_TENANTID": guid, "HOPGUARD_AZURE_CLIENTID": guid,
+			"HOPGUARD_AZURE_CLIENTSECRET": marker,
+		}
 		c, err := config.Load(path, env(vars))
 		if err != nil {
 			if strings.Contains(err.Error(), marker) {

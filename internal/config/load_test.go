@@ -91,8 +91,17 @@ func TestLoadTakesEmptySectionsAndAliases(t *testing.T) {
 	if diff := cmp.Diff(c.Groups[0].Members, c.Groups[1].Members); diff != "" {
 		t.Errorf("the alias gave other members:\n%s", diff)
 	}
-	if got := c.Groups[0].Checks; len(got) != 1 || got[0].Kind != config.KindVMStatus {
-		t.Errorf("checks = %v, want the default one", got)
+	status := config.DefaultCheck(config.KindVMStatus)
+	status.Name = "vm-status"
+	if diff := cmp.Diff([]config.Check{status}, c.Groups[0].Checks); diff != "" {
+		t.Errorf("an empty list of checks is not the default:\n%s", diff)
+	}
+	// The defaults of a check depend on its kind, also when an alias gives it.
+	if got := c.Groups[1].Checks; got[1].Timeout != status.Timeout || got[3].Timeout != config.DefaultCheck(config.KindTCP).Timeout {
+		t.Errorf("the timeouts are %s and %s", got[1].Timeout, got[3].Timeout)
+	}
+	if diff := cmp.Diff(c.Groups[1].Checks[1], c.Groups[2].Checks[0]); diff != "" {
+		t.Errorf("the alias gave another check:\n%s", diff)
 	}
 }
 
@@ -133,6 +142,10 @@ func TestLoadNamesAFileThatIsNotThere(t *testing.T) {
 	}
 	if !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("Load() = %v, want os.ErrNotExist in it", err)
+	}
+	_, err = config.Load("testdata", none)
+	if want := "read the configuration: read testdata: is a directory"; err == nil || err.Error() != want {
+		t.Errorf("Load() = %v, want %s", err, want)
 	}
 }
 

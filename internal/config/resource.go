@@ -34,11 +34,7 @@ var (
 // idForm prints how an id of the type is written.
 func idForm(resourceType string) string {
 	space, names, _ := strings.Cut(resourceType, "/")
-	form := "/subscriptions/GUID/resourceGroups/NAME/providers/" + space
-	for name := range strings.SplitSeq(names, "/") {
-		form += "/" + name + "/NAME"
-	}
-	return form
+	return "/subscriptions/GUID/resourceGroups/NAME/providers/" + space + "/" + strings.ReplaceAll(names, "/", "/NAME/") + "/NAME"
 }
 
 // validID reports whether id is the full id of a resource of the type; letter case of the fixed parts does not count.

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/url"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -102,12 +103,9 @@ func printable(s string) bool {
 // word refuses what is not one of the words of the type.
 func (r *rules) word(path string, w worded) {
 	text := reflect.ValueOf(w).String()
-	for _, known := range w.words() {
-		if text == known {
-			return
-		}
+	if !slices.Contains(w.words(), text) {
+		r.add(path, text, oneOf(text, w.words()))
 	}
-	r.add(path, text, oneOf(text, w.words()))
 }
 
 // unique refuses a value whose key was seen before; seen keeps the path of the first.

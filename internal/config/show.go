@@ -2,8 +2,9 @@ package config
 
 import (
 	"bytes"
-	"encoding"
+	"errors"
 	"fmt"
+	"net/netip"
 	"reflect"
 	"slices"
 	"strconv"
@@ -72,40 +73,27 @@ type printer struct {
 
 // document prints a configuration under a comment.
 func (p printer) document(c, standard Config, head string) ([]byte, error) {
-	root, err := p.fields("", reflect.ValueOf(c), reflect.ValueOf(standard), false)
-	if err != nil {
-		return nil, fmt.Errorf("print the configuration: %w", err)
-	}
+	root := p.fields("", reflect.ValueOf(c), reflect.ValueOf(standard), false)
 	document := yaml.Node{Kind: yaml.DocumentNode, HeadComment: head, Content: []*yaml.Node{root}}
 	var b bytes.Buffer
 	e := yaml.NewEncoder(&b)
 	e.SetIndent(2)
-	if err := e.Encode(&document); err != nil {
-		return nil, fmt.Errorf("print the configuration: %w", err)
-	}
-	if err := e.Close(); err != nil {
+	if err := errors.Join(e.Encode(&document), e.Close()); err != nil {
 		return nil, fmt.Errorf("print the configuration: %w", err)
 	}
 	return b.Bytes(), nil
 }
 
 // fields prints a struct, perhaps an element of a list, as a mapping; nothing in it that is as in standard, or, in full,
-// empty.
-func (p printer) fields(path string, v, standard reflect.Value, inList bool) (*yaml.Node, error) {
+// empty as in standard.
+func (p printer) fields(path string, v, standard reflect.Value, inList bool) *yaml.Node {
 	n := &yaml.Node{Kind: yaml.MappingNode}
 	for i, key := range keysOf(v.Type()) {
 		at, field, usual := join(path, key), v.Field(i), standard.Field(i)
 		if same(field, usual) && (!p.full || same(field, reflect.Zero(field.Type()))) {
 			continue
 		}
-		value, err := p.value(at, field, usual, false)
-		if err != nil {
-			return nil, err
-		}
-		if len(value.Content) == 0 && value.Kind == yaml.MappingNode {
-			continue
-		}
-		name := &yaml.Node{Kind: yaml.ScalarNode, Value: key}
+		name, value := textNode(key), p.value(at, field, usual, false)
 		if comment := p.comments[at]; comment != "" && !p.said[at] {
 			p.said[at] = true
 			if len(n.Content) == 0 && inList && value.Kind == yaml.ScalarNode {
@@ -116,7 +104,7 @@ func (p printer) fields(path string, v, standard reflect.Value, inList bool) (*y
 		}
 		n.Content = append(n.Content, name, value)
 	}
-	return n, nil
+	return n
 }
 
 // same reports whether two settings are equal; a list that is empty equals one that is not there.
@@ -128,7 +116,7 @@ func same(a, b reflect.Value) bool {
 }
 
 // value prints any setting.
-func (p printer) value(path string, v, standard reflect.Value, inList bool) (*yaml.Node, error) {
+func (p printer) value(path string, v, standard reflect.Value, inList bool) *yaml.Node {
 	switch formOf(v.Type()) {
 	case formStruct:
 		return p.fields(path, v, standard, inList)
@@ -136,16 +124,12 @@ func (p printer) value(path string, v, standard reflect.Value, inList bool) (*ya
 		n := &yaml.Node{Kind: yaml.SequenceNode}
 		for i := range v.Len() {
 			usual := fresh(v.Type().Elem(), kindNode(v.Index(i)))
-			item, err := p.value(path, v.Index(i), usual, true)
-			if err != nil {
-				return nil, err
-			}
-			n.Content = append(n.Content, item)
+			n.Content = append(n.Content, p.value(path, v.Index(i), usual, true))
 		}
-		if len(n.Content) == 0 || v.Type().Elem().Kind() == reflect.Int {
+		if v.Type().Elem().Kind() == reflect.Int {
 			n.Style = yaml.FlowStyle
 		}
-		return n, nil
+		return n
 	case formMap:
 		n := &yaml.Node{Kind: yaml.MappingNode}
 		var keys []string
@@ -154,17 +138,9 @@ func (p printer) value(path string, v, standard reflect.Value, inList bool) (*ya
 		}
 		slices.Sort(keys)
 		for _, key := range keys {
-			name, err := textNode(key)
-			if err != nil {
-				return nil, err
-			}
-			item, err := p.value(path, v.MapIndex(reflect.ValueOf(key)), reflect.Value{}, false)
-			if err != nil {
-				return nil, err
-			}
-			n.Content = append(n.Content, name, item)
+			n.Content = append(n.Content, textNode(key), scalar(v.MapIndex(reflect.ValueOf(key))))
 		}
-		return n, nil
+		return n
 	case formScalar:
 		return scalar(v)
 	default:
@@ -184,33 +160,31 @@ func kindNode(v reflect.Value) *yaml.Node {
 }
 
 // scalar prints one value.
-func scalar(v reflect.Value) (*yaml.Node, error) {
+func scalar(v reflect.Value) *yaml.Node {
 	switch x := v.Interface().(type) {
 	case Secret:
 		return textNode(hidden)
 	case time.Duration:
 		return textNode(short(x))
-	case encoding.TextMarshaler:
-		text, err := x.MarshalText()
-		if err != nil {
-			return nil, err
-		}
-		return textNode(string(text))
+	case netip.Addr:
+		return textNode(x.String())
+	case netip.Prefix:
+		return textNode(x.String())
 	default:
 	}
 	switch v.Kind() {
 	case reflect.Int:
-		return &yaml.Node{Kind: yaml.ScalarNode, Value: strconv.FormatInt(v.Int(), 10)}, nil
+		return &yaml.Node{Kind: yaml.ScalarNode, Value: strconv.FormatInt(v.Int(), 10)}
 	case reflect.Bool:
-		return &yaml.Node{Kind: yaml.ScalarNode, Value: strconv.FormatBool(v.Bool())}, nil
+		return &yaml.Node{Kind: yaml.ScalarNode, Value: strconv.FormatBool(v.Bool())}
 	default:
 		return textNode(v.String())
 	}
 }
 
 // textNode prints a text so that it is read back as the same text: in quotes where it looks like something else.
-func textNode(text string) (*yaml.Node, error) {
+func textNode(text string) *yaml.Node {
 	n := &yaml.Node{}
-	err := n.Encode(text)
-	return n, err
+	n.SetString(text)
+	return n
 }
