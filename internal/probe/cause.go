@@ -2,10 +2,10 @@ package probe
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"syscall"
 	"time"
 
@@ -37,16 +37,21 @@ func weigh(ctx context.Context, err error) (appliance.Outcome, string) {
 }
 
 // weighTalk says what it means that the talk with a connected member broke off.
-// From here on every error is the member's, except that the caller ended it or
-// that the observer has no certificates to check with.
+// From here on every error is the member's, except that the caller ended it.
 func weighTalk(ctx context.Context, err error) (appliance.Outcome, string) {
 	if o, evidence, ended := over(ctx, err); ended {
 		return o, evidence
 	}
-	if _, ok := errors.AsType[x509.SystemRootsError](err); ok {
-		return appliance.Unknown, "not judged: " + err.Error()
+	return appliance.Fail, clip(err.Error())
+}
+
+// clip shortens what a peer has put into an error.
+func clip(s string) string {
+	const most = 200
+	if len(s) <= most {
+		return s
 	}
-	return appliance.Fail, err.Error()
+	return strings.ToValidUTF8(s[:most], "") + "…"
 }
 
 // over says what it means that time is over, if that is why err happened. A

@@ -73,15 +73,12 @@ func (h HTTP) Ask(ctx context.Context, m appliance.Member) (appliance.Outcome, s
 // request is written and read here, and not by an http.Client, because a client's
 // dials and handshakes may go on after it has returned.
 func (h HTTP) get(ctx context.Context, u *url.URL) (appliance.Outcome, string) {
-	config := &tls.Config{ServerName: h.ServerName, InsecureSkipVerify: h.InsecureSkipVerify}
-	if config.ServerName == "" {
-		config.ServerName = u.Hostname()
+	config, err := h.tls(u)
+	if err == nil && ctx.Err() != nil {
+		err = fmt.Errorf("no time was left: %w", context.Cause(ctx))
 	}
-	if h.CAFile != "" {
-		var err error
-		if config.RootCAs, err = roots(h.CAFile); err != nil {
-			return appliance.Unknown, "not asked: " + err.Error()
-		}
+	if err != nil {
+		return appliance.Unknown, "not asked: " + err.Error()
 	}
 	raw, err := h.Dial.or()(ctx, "tcp", hostPort(u))
 	if err != nil {
@@ -232,14 +229,36 @@ func hostPort(u *url.URL) string {
 	return net.JoinHostPort(u.Hostname(), port)
 }
 
-func roots(file string) (*x509.CertPool, error) {
-	pem, err := os.ReadFile(file)
+// tls prepares the handshake, before the member is asked: to read the system's
+// certificates may take longer than the member.
+func (h HTTP) tls(u *url.URL) (*tls.Config, error) {
+	config := &tls.Config{ServerName: h.ServerName, InsecureSkipVerify: h.InsecureSkipVerify}
+	if config.ServerName == "" {
+		config.ServerName = u.Hostname()
+	}
+	if u.Scheme != "https" || h.InsecureSkipVerify {
+		return config, nil
+	}
+	var err error
+	config.RootCAs, err = h.roots()
+	return config, err
+}
+
+func (h HTTP) roots() (*x509.CertPool, error) {
+	if h.CAFile == "" {
+		pool, err := x509.SystemCertPool()
+		if err != nil {
+			return nil, fmt.Errorf("read the system's certificates: %w", err)
+		}
+		return pool, nil
+	}
+	pem, err := os.ReadFile(h.CAFile)
 	if err != nil {
 		return nil, fmt.Errorf("read CA file: %w", err)
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("read CA file: %s: no certificate in PEM form", file)
+		return nil, fmt.Errorf("read CA file: %s: no certificate in PEM form", h.CAFile)
 	}
 	return pool, nil
 }
