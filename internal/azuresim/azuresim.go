@@ -16,8 +16,16 @@
 package azuresim
 
 import (
+	"cmp"
+	"crypto/ecdsa"
+	"encoding/base64"
+	"encoding/binary"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
+	"slices"
+	"strings"
+	"sync"
 	"time"
 )
 
@@ -36,7 +44,7 @@ type Options struct {
 	// TokenLifetime is how long an access token is valid; 0 is one hour.
 	TokenLifetime time.Duration
 	// IdentityHeader is the secret that App Service hands to the process (X-IDENTITY-HEADER, MSI_SECRET); empty is "identity-header".
-	IdentityHeader string
+	IdentityHeader Secret
 	// FrontRegion names the ARM region that answers, as seen in x-ms-routing-request-id; empty is WESTEUROPE.
 	FrontRegion string
 	// PollWithoutRights lets anybody with a token poll a signed operation URL. The default asks for locations/operations/read,
@@ -47,9 +55,102 @@ type Options struct {
 }
 
 // Sim is one simulated cloud. All methods are safe for concurrent use.
-type Sim struct{}
+type Sim struct {
+	opts     Options
+	profile  Profile
+	log      *slog.Logger
+	tenant   string
+	front    string
+	kinds    map[string]*kind // read-only after New
+	signKey  []byte
+	signCert string
+	tokenKey *ecdsa.PrivateKey
+	control  http.Handler
+	conns    connections
+
+	mu            sync.Mutex
+	rng           *rand.Rand // identifiers
+	faultRNG      *rand.Rand
+	timeline      timeline
+	subscriptions []*Subscription // ordered by id
+	principals    []*Principal
+	resources     map[string]*resource
+	indexes       map[string][]*resource
+	operations    map[string]*operation
+	locks         []Lock
+	buckets       map[string]*bucket
+	windows       map[string]*window
+	tokens        map[string]claims
+	faults        []*injected
+	faultSeq      int
+	outages       map[string]bool
+	fabric        fabric
+	calls         []*Call
+	seeding       bool // documents are not committed one by one while the world is built
+}
 
 var _ http.Handler = (*Sim)(nil)
 
 // New builds the world. It reports every mistake in it, not just the first.
-func New(w World, o Options) (*Sim, error) { return &Sim{}, nil }
+func New(w World, o Options) (*Sim, error) {
+	if o.Profile == (Profile{}) {
+		o.Profile = ProfileDefault()
+	}
+	o.PageSize = cmp.Or(o.PageSize, 1000)
+	o.TokenLifetime = cmp.Or(o.TokenLifetime, time.Hour)
+	o.IdentityHeader = cmp.Or(o.IdentityHeader, "identity-header")
+	o.CallLog = cmp.Or(o.CallLog, 100_000)
+	o.Host = cmp.Or(o.Host, "management.azure.com")
+	s := &Sim{
+		opts: o, profile: o.Profile, log: o.Logger, tenant: cmp.Or(w.Tenant, DefaultTenant), front: cmp.Or(o.FrontRegion, "WESTEUROPE"),
+		rng: rand.New(rand.NewPCG(o.Seed, 1)), faultRNG: rand.New(rand.NewPCG(o.Seed, 2)),
+		resources: map[string]*resource{}, indexes: map[string][]*resource{}, operations: map[string]*operation{},
+		buckets: map[string]*bucket{}, windows: map[string]*window{}, tokens: map[string]claims{}, outages: map[string]bool{},
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	s.front = strings.ToUpper(s.front)
+	s.kinds = s.newKinds()
+	s.fabric = newFabric()
+	s.signKey = expand(binary.LittleEndian.AppendUint64(nil, o.Seed), 32)
+	s.signCert = base64.RawURLEncoding.EncodeToString(append([]byte{0x30, 0x82, 0x07, 0xfc}, expand(s.signKey, 2044)...))
+	s.tokenKey = newTokenKey(s.signKey)
+	s.control = s.newControl()
+	s.conns = newConnections()
+	if err := s.seed(w, time.Now()); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Now is the simulation's clock: the process's, or the bubble's.
+func (s *Sim) Now() time.Time { return time.Now() }
+
+// subscription finds a subscription by its id.
+func (s *Sim) subscription(id string) *Subscription {
+	for _, su := range s.subscriptions {
+		if strings.EqualFold(su.ID, id) {
+			return su
+		}
+	}
+	return nil
+}
+
+// frontRegion is the ARM region that answers.
+func (s *Sim) frontRegion() string { return s.front }
+
+// ref draws a reference of the edge, 32 hexadecimal digits.
+func (s *Sim) ref() string { return strings.ToUpper(strings.ReplaceAll(s.guid(), "-", "")) }
+
+// locations are the regions in use, ordered.
+func (s *Sim) locations() []string {
+	var list []string
+	for _, r := range s.resources {
+		if r.location != "" && !slices.Contains(list, r.location) {
+			list = append(list, r.location)
+		}
+	}
+	slices.Sort(list)
+	return list
+}

@@ -1,0 +1,182 @@
+package azuresim
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// ServeHTTP serves ARM, the token endpoints, the cloud's metadata and, under /_sim/, the control API. Managed identity is not
+// served here: it is plain HTTP on another address (see IdentityHandler).
+func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if isControl(r.URL.Path) {
+		s.control.ServeHTTP(w, r)
+		return
+	}
+	s.write(w, r, s.serve(r))
+}
+
+// IdentityHandler serves the managed-identity endpoints: /msi/token (and /token) as App Service does, in the forms of
+// api-version 2019-08-01 (X-IDENTITY-HEADER) and 2017-09-01 (secret), and /metadata/identity/oauth2/token as a machine's metadata service.
+func (s *Sim) IdentityHandler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !isIdentity(r.URL.Path) {
+			http.NotFound(w, r)
+			return
+		}
+		s.write(w, r, s.identity(r))
+	})
+}
+
+// write sends an answer, or breaks the connection as the answer says.
+func (s *Sim) write(w http.ResponseWriter, r *http.Request, rep *reply) {
+	switch rep.abort {
+	case abortReset:
+		panic(http.ErrAbortHandler)
+	case abortSilence:
+		<-r.Context().Done()
+		panic(http.ErrAbortHandler)
+	default:
+	}
+	for name, values := range rep.header {
+		w.Header()[name] = values
+	}
+	w.Header().Set("Content-Length", strconv.Itoa(len(rep.body)))
+	w.WriteHeader(rep.status)
+	if r.Method == http.MethodHead {
+		return
+	}
+	body := io.Reader(bytes.NewReader(rep.body))
+	if rep.pieces > 0 {
+		body = &slowBody{ctx: r.Context(), rest: rep.body, pause: rep.pieces}
+		w = flushing{w}
+	}
+	_, _ = io.Copy(w, body) // a client that has gone is its own business
+}
+
+// flushing sends each piece at once.
+type flushing struct{ http.ResponseWriter }
+
+func (f flushing) Write(p []byte) (int, error) {
+	n, err := f.ResponseWriter.Write(p)
+	if fl, ok := f.ResponseWriter.(http.Flusher); ok {
+		fl.Flush()
+	}
+	return n, err
+}
+
+// slowBody gives a body in ten pieces with a pause before each.
+type slowBody struct {
+	ctx   context.Context
+	rest  []byte
+	pause time.Duration
+	piece int
+}
+
+// Read waits, then gives the next piece.
+func (b *slowBody) Read(p []byte) (int, error) {
+	if len(b.rest) == 0 {
+		return 0, io.EOF
+	}
+	if b.piece == 0 {
+		b.piece = len(b.rest)/10 + 1
+	}
+	if err := sleep(b.ctx, b.pause); err != nil {
+		return 0, err
+	}
+	n := copy(p, b.rest[:min(b.piece, len(b.rest))])
+	b.rest = b.rest[n:]
+	return n, nil
+}
+
+// Close does nothing; there is nothing behind the body.
+func (b *slowBody) Close() error { return nil }
+
+// Transport carries requests to the simulator in memory: no socket, no goroutine, so it works in a synctest bubble. https URLs reach
+// ARM, the token endpoints and /_sim/ under any host name; http URLs reach the managed-identity endpoints, and anything else at
+// http is refused, as nobody listens there.
+func (s *Sim) Transport() http.RoundTripper { return transport{s} }
+
+type transport struct{ s *Sim }
+
+// RoundTrip serves one request.
+func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	ctx := req.Context()
+	if req.Body != nil {
+		defer func() { _ = req.Body.Close() }() // reading it has told its errors
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	in := req.Clone(ctx)
+	if req.Body == nil {
+		in.Body = http.NoBody
+	}
+	if in.Host == "" {
+		in.Host = req.URL.Host
+	}
+	if in.Host == "" {
+		in.Host = t.s.opts.Host
+	}
+	in.RequestURI, in.Proto, in.ProtoMajor, in.ProtoMinor = req.URL.RequestURI(), "HTTP/1.1", 1, 1
+	switch {
+	case req.URL.Scheme == "http" && isIdentity(req.URL.Path):
+		return t.response(req, t.s.identity(in))
+	case req.URL.Scheme == "http":
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Addr: dialAddr{"tcp", in.Host}, Err: syscall.ECONNREFUSED}
+	case req.URL.Scheme != "https":
+		return nil, fmt.Errorf("azuresim: unsupported scheme %q", req.URL.Scheme)
+	case isControl(req.URL.Path):
+		w := &recorder{header: http.Header{}, status: http.StatusOK}
+		t.s.control.ServeHTTP(w, in)
+		return t.response(req, &reply{status: w.status, header: w.header, body: w.body.Bytes()})
+	default:
+		return t.response(req, t.s.serve(in))
+	}
+}
+
+// response makes what a client sees of an answer.
+func (t transport) response(req *http.Request, rep *reply) (*http.Response, error) {
+	switch rep.abort {
+	case abortReset:
+		return nil, &net.OpError{Op: "read", Net: "tcp", Addr: dialAddr{"tcp", req.URL.Host}, Err: syscall.ECONNRESET}
+	case abortSilence:
+		<-req.Context().Done()
+		return nil, req.Context().Err()
+	default:
+	}
+	canonical := http.Header{}
+	for name, values := range rep.header {
+		canonical[http.CanonicalHeaderKey(name)] = values
+	}
+	canonical.Set("Content-Length", strconv.Itoa(len(rep.body)))
+	res := &http.Response{
+		Status: strconv.Itoa(rep.status) + " " + http.StatusText(rep.status), StatusCode: rep.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: canonical, ContentLength: int64(len(rep.body)), Request: req, Body: io.NopCloser(bytes.NewReader(rep.body)),
+	}
+	switch {
+	case req.Method == http.MethodHead:
+		res.Body = http.NoBody
+	case rep.pieces > 0:
+		res.Body = &slowBody{ctx: req.Context(), rest: rep.body, pause: rep.pieces}
+	}
+	return res, nil
+}
+
+// recorder keeps the answer of the control API.
+type recorder struct {
+	header http.Header
+	body   bytes.Buffer
+	status int
+}
+
+// Header, Write and WriteHeader are http.ResponseWriter.
+func (w *recorder) Header() http.Header         { return w.header }
+func (w *recorder) Write(p []byte) (int, error) { return w.body.Write(p) }
+func (w *recorder) WriteHeader(status int)      { w.status = status }
