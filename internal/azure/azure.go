@@ -88,6 +88,7 @@ func New(s Settings) (*Client, error) {
 		if token, err = s.Credential.token(options); err != nil {
 			return nil, fmt.Errorf("make credential: %w", err)
 		}
+		token = signIn{credential: token, secret: func() string { return s.Credential.ClientSecret }}
 	}
 	client, err := arm.NewClient("hopguard", version(s.Version), token, &arm.ClientOptions{
 		ClientOptions: options,

@@ -2,6 +2,7 @@ package azure
 
 import (
 	"fmt"
+	"io"
 	"log/slog"
 	"time"
 
@@ -37,6 +38,12 @@ func (c Credential) String() string {
 
 // GoString hides the secret.
 func (c Credential) GoString() string { return c.String() }
+
+// Format hides the secret from every verb.
+func (c Credential) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, c.String()) }
+
+// MarshalText hides the secret from JSON and other text forms.
+func (c Credential) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 
 func (c Credential) token(o policy.ClientOptions) (azcore.TokenCredential, error) {
 	// Tokens are asked for rarely and by the SDK itself; these few, short retries

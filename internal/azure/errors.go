@@ -177,10 +177,10 @@ func apiError(req *http.Request, resp *http.Response, body []byte, now time.Time
 	}
 	e := &APIError{
 		Method: req.Method, Path: req.URL.Path, Status: resp.StatusCode,
-		Code: b.Error.Code, Message: b.Error.Message, RetryAfter: retryAfter(resp.Header, now),
+		Code: clean(b.Error.Code), Message: clean(b.Error.Message), RetryAfter: retryAfter(resp.Header, now),
 	}
 	for _, d := range b.Error.Details {
-		e.Details = append(e.Details, d.Code)
+		e.Details = append(e.Details, clean(d.Code))
 		if e.RetryAfter == 0 {
 			e.RetryAfter = saidSeconds(d.Message)
 		}
@@ -191,9 +191,16 @@ func apiError(req *http.Request, resp *http.Response, body []byte, now time.Time
 	return e
 }
 
+// tokenInText finds a token that an endpoint sends back to us: a server that
+// repeats requests, say, which azure.endpoint names by mistake.
+var tokenInText = regexp.MustCompile(`(?i)\bbearer\s+[\w.~+/=-]+|\beyJ[\w-]+\.[\w.-]+`)
+
+// clean returns a text of somebody else's without tokens.
+func clean(text string) string { return tokenInText.ReplaceAllString(text, "<token>") }
+
 func start(body []byte) string {
 	const most = 60
-	s := strings.Join(strings.Fields(string(body)), " ")
+	s := clean(strings.Join(strings.Fields(string(body)), " "))
 	if len(s) > most {
 		s = s[:most]
 	}
