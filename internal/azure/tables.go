@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -48,10 +49,11 @@ func (l *tableLists) of(subscription string) *tableList {
 	if l.lists == nil {
 		l.lists = map[string]*tableList{}
 	}
-	if l.lists[subscription] == nil {
-		l.lists[subscription] = &tableList{turn: newGate()}
+	key := strings.ToLower(subscription)
+	if l.lists[key] == nil {
+		l.lists[key] = &tableList{turn: newGate()}
 	}
-	return l.lists[subscription]
+	return l.lists[key]
 }
 
 // forget makes the next list a new one, after a write.

@@ -42,3 +42,6 @@ func goalB() route.Goal {
 		Members: []route.MemberHops{{Member: "vmx-a", Hops: hop("10.1.0.4")}, {Member: "vmx-b", Hops: hop("10.2.0.4")}},
 	}
 }
+
+// ignore listens to no progress.
+func ignore(route.Progress) {}
