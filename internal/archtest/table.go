@@ -66,7 +66,7 @@ func House() Table {
 		{Package: "store", May: "appliance decide"},
 		{Package: "azure", May: "appliance decide route peering lease store",
 			Tests: "azuresim controller probe", Traits: Clock | SDK},
-		{Package: "meraki", May: "appliance"},
+		{Package: "meraki", May: "appliance", Tests: "merakisim", Traits: Clock},
 		{Package: "notify", May: "appliance"},
 
 		// The views of a tick and the ways in.
@@ -83,6 +83,7 @@ func House() Table {
 
 		// The stand-ins. They keep the time of their own world.
 		{Package: "azuresim", Traits: Clock | TestSDK},
+		{Package: "merakisim", Traits: Clock},
 		{Package: "sim", May: driven, Tests: "azure", Traits: Clock | TestSDK},
 		{Package: "lab", May: driven, Tests: "azure", Traits: Clock | TestSDK},
 
