@@ -1,0 +1,95 @@
+package meraki
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// longestPause bounds how long one answer can silence us.
+const longestPause = 10 * time.Minute
+
+// budget is our share of a limit. Requests get their turn in the order of asking.
+// It is safe for concurrent use. Make one with newBudget.
+type budget struct {
+	name    string
+	limiter *rate.Limiter
+
+	mu    sync.Mutex // held for reading and writing until only
+	until time.Time  // no request before this
+}
+
+func newBudget(name string, perSecond rate.Limit, burst int) *budget {
+	return &budget{name: name, limiter: rate.NewLimiter(perSecond, burst)}
+}
+
+// take waits for the turn of one request. If the context would end before, it
+// returns a BusyError at once.
+func (b *budget) take(ctx context.Context) error {
+	for {
+		if d := b.paused(time.Now()); d > 0 {
+			if err := b.wait(ctx, d); err != nil {
+				return err
+			}
+			continue
+		}
+		t := time.Now()
+		r := b.limiter.ReserveN(t, 1)
+		if err := b.wait(ctx, r.DelayFrom(t)); err != nil {
+			r.Cancel()
+			return err
+		}
+		if b.paused(time.Now()) <= 0 {
+			return nil
+		}
+		// Paused while waiting: queue again behind the pause, so that not everybody
+		// leaves at its end at once.
+	}
+}
+
+// wait sleeps for d, if there is so much time.
+func (b *budget) wait(ctx context.Context, d time.Duration) error {
+	if late(ctx, d) {
+		return &hurriedError{&BusyError{Limit: b.name, Wait: d}}
+	}
+	return sleep(ctx, d)
+}
+
+// pause keeps all requests back for d, or longer if they are already.
+func (b *budget) pause(d time.Duration) {
+	until := time.Now().Add(min(d, longestPause))
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if until.After(b.until) {
+		b.until = until
+	}
+}
+
+func (b *budget) paused(t time.Time) time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.until.Sub(t)
+}
+
+// late reports whether ctx ends within d.
+func late(ctx context.Context, d time.Duration) bool {
+	deadline, ok := ctx.Deadline()
+	return ok && d > 0 && time.Until(deadline) <= d
+}
+
+// sleep waits for d, or until ctx ends.
+func sleep(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return context.Cause(ctx)
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

@@ -1,0 +1,98 @@
+package meraki
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// maxPages bounds a list. 1000 pages of 300 are more networks than an organization has.
+const maxPages = 1000
+
+// list reads all pages of a list of objects (page Pagination). It returns the time
+// before which the first of them was asked for, too.
+func (c *Client) list(ctx context.Context, budgets []*budget, u *url.URL) ([]object, time.Time, error) {
+	var rows []object
+	var sent time.Time
+	seen := map[string]bool{}
+	for {
+		seen[u.String()] = true
+		a, err := c.send(ctx, request{method: http.MethodGet, url: u, budgets: budgets})
+		if err != nil {
+			return nil, time.Time{}, err
+		}
+		if _, ok := a.value.([]any); !ok {
+			return nil, time.Time{}, a.wrong("a body that is no list")
+		}
+		if sent.IsZero() {
+			sent = a.sent
+		}
+		rows = append(rows, objects(a.value)...)
+		next := nextPage(a.header.Values("Link"))
+		if next == "" {
+			return rows, sent, nil
+		}
+		to, err := c.link(a, next)
+		switch {
+		case err != nil:
+			return nil, time.Time{}, err
+		case seen[to.String()]:
+			return nil, time.Time{}, a.wrong("a next page that has been read already")
+		case len(seen) == maxPages:
+			return nil, time.Time{}, a.wrong("too many pages")
+		}
+		u = to
+	}
+}
+
+// nextPage returns the address of the link "next" in Link headers (RFC 8288), or "".
+// Meraki sends all links in one header and does not quote the relation.
+func nextPage(headers []string) string {
+	for _, h := range headers {
+		for h != "" {
+			var address, params string
+			address, params, h = cutLink(h)
+			if address != "" && next(params) {
+				return address
+			}
+		}
+	}
+	return ""
+}
+
+// cutLink takes the first <address>; parameters off a header.
+func cutLink(h string) (address, params, rest string) {
+	_, h, _ = strings.Cut(h, "<")
+	address, h, ok := strings.Cut(h, ">")
+	if !ok {
+		return "", "", ""
+	}
+	quoted := false
+	for i, r := range h {
+		switch {
+		case r == '"':
+			quoted = !quoted
+		case r == ',' && !quoted:
+			return strings.TrimSpace(address), h[:i], h[i+1:]
+		}
+	}
+	return strings.TrimSpace(address), h, ""
+}
+
+// next reports whether a link's parameters give it the relation "next".
+func next(params string) bool {
+	for p := range strings.SplitSeq(params, ";") {
+		name, value, _ := strings.Cut(p, "=")
+		if !strings.EqualFold(strings.TrimSpace(name), "rel") {
+			continue
+		}
+		for rel := range strings.FieldsSeq(strings.Trim(strings.TrimSpace(value), `"`)) {
+			if strings.EqualFold(rel, "next") {
+				return true
+			}
+		}
+	}
+	return false
+}
