@@ -155,6 +155,7 @@ func newRoot(env Env) *cobra.Command {
 	}
 	add("watch", newRunCmd(g), newTickCmd(g), newPlanCmd(g), newStatusCmd(g))
 	add("order", newFailoverCmd(g), newFailbackCmd(g), newPinCmd(g), newFreezeCmd(g), newThawCmd(g))
+	add("try", newSimCmd(g))
 	add("about", newConfigCmd(g), newVersionCmd(g))
 	root.SetHelpCommandGroupID("about")
 	root.SetCompletionCommandGroupID("about")
