@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"time"
@@ -92,9 +93,12 @@ func (r *Report) pending() bool {
 func (r *Report) Err() error {
 	errs := slices.Clone(r.Errors)
 	for _, o := range r.Outcomes {
-		if o.Err != nil {
-			errs = append(errs, &TableError{Table: o.Table, Err: o.Err})
+		if !o.Done() {
+			errs = append(errs, &TableError{Table: o.Table, Err: cmp.Or(o.Err, errNotReadBack)})
 		}
+	}
+	for _, t := range r.forgotten() {
+		errs = append(errs, &TableError{Table: t.Table, Err: errNotReadBack})
 	}
 	for _, t := range r.Plan.Tables {
 		if t.Problem != nil && t.Problem.Refused {
@@ -106,6 +110,19 @@ func (r *Report) Err() error {
 	}
 	return errors.Join(errs...)
 }
+
+// forgotten returns the tables that were to be written and have no outcome.
+func (r *Report) forgotten() []route.TablePlan {
+	if r.Applied.IsZero() {
+		return nil
+	}
+	return slices.DeleteFunc(r.Plan.Writes(), func(t route.TablePlan) bool {
+		return slices.ContainsFunc(r.Outcomes, func(o route.Outcome) bool { return o.Table.Equal(t.Table) })
+	})
+}
+
+// errNotReadBack is the error of a write of which nobody says how it ended.
+var errNotReadBack = errors.New("was not read back")
 
 // TableError says that a table is not known to be as the record wants it.
 type TableError struct {
