@@ -2,7 +2,6 @@ package controller
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"hopguard/internal/appliance"
@@ -12,13 +11,13 @@ import (
 // settle observes until every check has counted to its end: a check that has
 // begun to fall or to rise is repeated every Confirm, and the others with it, so
 // that the verdict on the standby is as young as the one on the active member.
-// The number of rounds is bounded, so that unknown outcomes end it too.
+// Each check is repeated a bounded number of times, so that unknown outcomes end
+// it too, and by itself, so that a fast one does not use up the tries of a slow one.
 func (c *Controller) settle(ctx context.Context, before decide.Health) (decide.Health, []appliance.Observation) {
 	checks := make([]decide.Check, len(c.Checks))
-	rounds := 1
+	left := make([]int, len(c.Checks)) // how often each may still be repeated
 	for i, check := range c.Checks {
-		checks[i] = check.Check
-		rounds = max(rounds, check.Fall+check.Rise)
+		checks[i], left[i] = check.Check, check.Fall+check.Rise-1
 	}
 	began := make([]time.Time, len(c.Checks))
 	health, all := before, []appliance.Observation{}
@@ -26,9 +25,13 @@ func (c *Controller) settle(ctx context.Context, before decide.Health) (decide.H
 		now := c.Now()
 		var due []string
 		for i, check := range c.Checks {
-			if began[i].IsZero() || now.Sub(began[i]) >= check.Confirm {
-				due, began[i] = append(due, check.Name), now
+			if !began[i].IsZero() && now.Sub(began[i]) < check.Confirm {
+				continue
 			}
+			if !began[i].IsZero() && health.Unsettled(check.Name) {
+				left[i]--
+			}
+			due, began[i] = append(due, check.Name), now
 		}
 		round := c.Prober.Probe(ctx, due)
 		for _, o := range round {
@@ -36,7 +39,7 @@ func (c *Controller) settle(ctx context.Context, before decide.Health) (decide.H
 		}
 		all = append(all, round...)
 		health = decide.Judge(c.Group, checks, c.Vote, health, round, c.Now())
-		if rounds--; rounds <= 0 || !health.Unsettled() || !c.sleepUntilDue(ctx, health, began) {
+		if !c.sleepUntilDue(ctx, health, began, left) {
 			break
 		}
 	}
@@ -46,16 +49,20 @@ func (c *Controller) settle(ctx context.Context, before decide.Health) (decide.H
 	return health, all
 }
 
-// sleepUntilDue waits until the first unsettled check is due; false if ctx ended.
-func (c *Controller) sleepUntilDue(ctx context.Context, health decide.Health, began []time.Time) bool {
+// sleepUntilDue waits until the first unsettled check is due that may be repeated;
+// false if there is none, or if ctx ended.
+func (c *Controller) sleepUntilDue(ctx context.Context, health decide.Health, began []time.Time, left []int) bool {
 	var next time.Time
 	for i, check := range c.Checks {
-		unsettled := slices.ContainsFunc(health.Counters, func(x decide.Counter) bool {
-			return x.Check == check.Name && x.Unsettled()
-		})
-		if due := began[i].Add(check.Confirm); unsettled && (next.IsZero() || due.Before(next)) {
+		if left[i] <= 0 || !health.Unsettled(check.Name) {
+			continue
+		}
+		if due := began[i].Add(check.Confirm); next.IsZero() || due.Before(next) {
 			next = due
 		}
+	}
+	if next.IsZero() {
+		return false
 	}
 	timer := time.NewTimer(next.Sub(c.Now()))
 	defer timer.Stop()

@@ -103,9 +103,9 @@ func (h Health) Of(name appliance.MemberName) MemberHealth {
 	return MemberHealth{Member: name}
 }
 
-// Unsettled reports whether any check of any member is.
-func (h Health) Unsettled() bool {
-	return slices.ContainsFunc(h.Counters, Counter.Unsettled)
+// Unsettled reports whether the check is, at any member.
+func (h Health) Unsettled(check string) bool {
+	return slices.ContainsFunc(h.Counters, func(c Counter) bool { return c.Check == check && c.Unsettled() })
 }
 
 // Judge counts one round of observations and votes. The order of the

@@ -77,7 +77,10 @@ func TestJudgeCounts(t *testing.T) {
 				round := []appliance.Observation{{Member: "a", Check: "tcp", Outcome: outcome(o), At: at(time.Duration(i) * time.Second)}}
 				h = decide.Judge(pair(), checks, decide.Vote{Down: 1}, h, round, at(time.Duration(i)*time.Second))
 				verdicts = append(verdicts, h.Of("a").Verdict)
-				if h.Unsettled() {
+				if h.Unsettled("http") {
+					t.Errorf("Unsettled(http) = true, want false: it is not tcp")
+				}
+				if h.Unsettled("tcp") {
 					unsettled.WriteByte('~')
 				} else {
 					unsettled.WriteByte('.')
