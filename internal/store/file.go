@@ -53,7 +53,7 @@ func (f File) Load(ctx context.Context, group appliance.GroupName) (decide.Recor
 	}
 	record, version, err := read(path, group)
 	if _, corrupt := errors.AsType[*corruptError](err); !corrupt {
-		return record, version, err
+		return record, word(version), err
 	}
 	// The lock may wait for a writer, and the file may be whole then.
 	unlock, err := lock(ctx, path)
@@ -64,7 +64,7 @@ func (f File) Load(ctx context.Context, group appliance.GroupName) (decide.Recor
 	record, version, err = read(path, group)
 	damage, corrupt := errors.AsType[*corruptError](err)
 	if !corrupt {
-		return record, version, err
+		return record, word(version), err
 	}
 	kept, err := f.putAside(path)
 	if err != nil {
@@ -98,20 +98,18 @@ func (f File) Swap(ctx context.Context, r decide.Record, version string) (string
 	if err != nil {
 		return "", err
 	}
-	if stored != version {
+	if word(stored) != version {
 		return "", lost(r.Group, stored, version)
 	}
-	if version, err = f.successor(stored); err != nil {
-		return "", err
-	}
-	raw, err := encode(version, r)
+	next := f.successor(stored)
+	raw, err := encode(next, r)
 	if err != nil {
 		return "", err
 	}
 	if err := replace(path, raw); err != nil {
 		return "", err
 	}
-	return version, nil
+	return word(next), nil
 }
 
 func (f File) makeFolder() error {
@@ -127,11 +125,11 @@ func (f File) makeFolder() error {
 // successor returns the version after the stored one. Those of a new record begin
 // at the time, and not at 1: after a record was put aside, a slow writer that has
 // read version 1 of it must not fit the record that took its place.
-func (f File) successor(stored string) (string, error) {
-	if stored == "" {
-		return strconv.FormatInt(f.Now().UnixMilli(), 10), nil
+func (f File) successor(stored uint64) uint64 {
+	if stored == 0 {
+		return uint64(max(f.Now().UnixMilli(), 1))
 	}
-	return next(stored)
+	return stored + 1
 }
 
 // path returns the file of a group. Its name may come from anywhere, so it must
@@ -177,20 +175,20 @@ func (e *corruptError) Error() string { return e.path + ": not a record: " + e.c
 
 // read returns the record in a file, or a *corruptError. It needs no lock: a
 // rename replaces the file as a whole.
-func read(path string, group appliance.GroupName) (decide.Record, string, error) {
+func read(path string, group appliance.GroupName) (decide.Record, uint64, error) {
 	raw, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return decide.Record{}, "", nil
+		return decide.Record{}, 0, nil
 	}
 	if err != nil {
-		return decide.Record{}, "", err
+		return decide.Record{}, 0, err
 	}
 	record, version, err := decode(raw, group)
 	if errors.Is(err, errFormat) {
-		return decide.Record{}, "", fmt.Errorf("%s: %w", path, err)
+		return decide.Record{}, 0, fmt.Errorf("%s: %w", path, err)
 	}
 	if err != nil {
-		return decide.Record{}, "", &corruptError{path: path, cause: err}
+		return decide.Record{}, 0, &corruptError{path: path, cause: err}
 	}
 	return record, version, nil
 }

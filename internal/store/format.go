@@ -26,8 +26,9 @@ const format = 1
 
 // document is what is stored for one group.
 type document struct {
-	Format  int           `json:"format"`
-	Version string        `json:"version"`
+	Format int `json:"format"`
+	// Version is a string in JSON, because not every reader of JSON has integers.
+	Version uint64        `json:"version,string"`
 	Record  decide.Record `json:"record"`
 }
 
@@ -36,7 +37,7 @@ type document struct {
 var errFormat = errors.New("unknown format")
 
 // encode writes the document as a person can read it.
-func encode(version string, r decide.Record) ([]byte, error) {
+func encode(version uint64, r decide.Record) ([]byte, error) {
 	raw, err := json.MarshalIndent(document{Format: format, Version: version, Record: r}, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("encode record: %w", err)
@@ -44,51 +45,44 @@ func encode(version string, r decide.Record) ([]byte, error) {
 	return append(raw, '\n'), nil
 }
 
-// decode reads the document of a group. Its error wraps errFormat, or else says
-// what is corrupt.
-func decode(raw []byte, group appliance.GroupName) (decide.Record, string, error) {
+// decode reads the document of a group. Its version is above zero. Its error wraps
+// errFormat, or else says what is corrupt.
+func decode(raw []byte, group appliance.GroupName) (decide.Record, uint64, error) {
 	// The format first: a later one may give every other member another type.
 	var head struct {
 		Format json.Number `json:"format"`
 	}
 	if err := json.Unmarshal(raw, &head); err != nil {
-		return decide.Record{}, "", err
+		return decide.Record{}, 0, err
 	}
 	switch n, err := strconv.Atoi(head.Format.String()); {
 	case err != nil || n < 1:
-		return decide.Record{}, "", fmt.Errorf("format %q: want a number above zero", head.Format)
+		return decide.Record{}, 0, fmt.Errorf("format %q: want a number above zero", head.Format)
 	case n != format:
-		return decide.Record{}, "", fmt.Errorf("%w %d: this program knows %d", errFormat, n, format)
+		return decide.Record{}, 0, fmt.Errorf("%w %d: this program knows %d", errFormat, n, format)
 	}
 	var d document
 	if err := json.Unmarshal(raw, &d); err != nil {
-		return decide.Record{}, "", err
+		return decide.Record{}, 0, err
 	}
-	if _, err := strconv.ParseUint(d.Version, 10, 64); err != nil {
-		return decide.Record{}, "", fmt.Errorf("version %q: want a number", d.Version)
+	if d.Version == 0 {
+		return decide.Record{}, 0, errors.New("it has no version")
 	}
 	if d.Record.Group != group {
-		return decide.Record{}, "", fmt.Errorf("it is the record of group %q", d.Record.Group)
+		return decide.Record{}, 0, fmt.Errorf("it is the record of group %q", d.Record.Group)
 	}
 	return d.Record, d.Version, nil
 }
 
-// next returns the version after a stored one.
-func next(version string) (string, error) {
-	n, err := strconv.ParseUint(version, 10, 64)
-	if err != nil {
-		return "", fmt.Errorf("version %q: want a number", version)
+// word prints a version as callers see it; no record is "".
+func word(version uint64) string {
+	if version == 0 {
+		return ""
 	}
-	return strconv.FormatUint(n+1, 10), nil
+	return strconv.FormatUint(version, 10)
 }
 
 // lost says that the stored version is not the one that the caller has read.
-func lost(group appliance.GroupName, stored, read string) error {
-	word := func(v string) string {
-		if v == "" {
-			return "none"
-		}
-		return v
-	}
-	return fmt.Errorf("group %s: %w: stored is version %s, read was %s", group, decide.ErrLostRace, word(stored), word(read))
+func lost(group appliance.GroupName, stored uint64, read string) error {
+	return fmt.Errorf("group %s: %w: stored is version %q, read was %q", group, decide.ErrLostRace, word(stored), read)
 }

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"sync"
 
 	"hopguard/internal/appliance"
@@ -27,13 +26,14 @@ func (m *Memory) Load(ctx context.Context, group appliance.GroupName) (decide.Re
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.load(group)
+	r, version, err := m.load(group)
+	return r, word(version), err
 }
 
-func (m *Memory) load(group appliance.GroupName) (decide.Record, string, error) {
+func (m *Memory) load(group appliance.GroupName) (decide.Record, uint64, error) {
 	raw, ok := m.stored[group]
 	if !ok {
-		return decide.Record{}, "", nil
+		return decide.Record{}, 0, nil
 	}
 	return decode(raw, group)
 }
@@ -50,11 +50,10 @@ func (m *Memory) Swap(ctx context.Context, r decide.Record, version string) (str
 	if err != nil {
 		return "", err
 	}
-	if stored != version {
+	if word(stored) != version {
 		return "", lost(r.Group, stored, version)
 	}
-	version = strconv.FormatUint(m.written+1, 10)
-	raw, err := encode(version, r)
+	raw, err := encode(m.written+1, r)
 	if err != nil {
 		return "", err
 	}
@@ -63,5 +62,5 @@ func (m *Memory) Swap(ctx context.Context, r decide.Record, version string) (str
 	}
 	m.stored[r.Group] = raw
 	m.written++
-	return version, nil
+	return word(m.written), nil
 }
