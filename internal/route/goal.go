@@ -180,6 +180,8 @@ func (g Goal) Diff(t Table) TablePlan {
 		p.Changes = nil
 	} else if len(p.Managed) == 0 {
 		p.Problem = &Problem{Text: fmt.Sprintf("has the tag %s=%s, but no managed route in it points at a member (%s)", g.Selection.TagName, g.Selection.TagValue, g.addresses())}
+	} else if p.Rewrite() && len(p.Changes) == 0 {
+		p.Problem = &Problem{Text: fmt.Sprintf("has the provisioning state %s: Azure may not use the routes that it shows, so it is written again as it is", p.State)}
 	}
 	return p
 }

@@ -59,11 +59,19 @@ type Problem struct {
 func (p Plan) Writes() []TablePlan {
 	var out []TablePlan
 	for _, t := range p.Tables {
-		if len(t.Changes) > 0 {
+		if len(t.Changes) > 0 || t.Rewrite() {
 			out = append(out, t)
 		}
 	}
 	return out
+}
+
+// Rewrite reports whether the table must be written even if no route changes: its
+// last write was accepted and failed afterwards. Such a table shows the routes
+// that it was to have, and the fabric uses those from before.
+func (t TablePlan) Rewrite() bool {
+	failed := t.State == "Failed" || t.State == "Canceled"
+	return failed && len(t.Managed) > 0 && (t.Problem == nil || !t.Problem.Refused)
 }
 
 // Routes counts the changes.
