@@ -2,6 +2,8 @@ package azure_test
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -106,3 +108,59 @@ func inBubble(t *testing.T, f func(ctx context.Context, t *testing.T)) {
 		f(ctx, t)
 	})
 }
+
+func readAll(r *http.Response) (string, error) {
+	text, err := io.ReadAll(r.Body)
+	return string(text), err
+}
+
+// members flattens JSON into the exact text of each leaf by its path.
+func members(t *testing.T, raw []byte) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	var walk func(path string, raw json.RawMessage)
+	walk = func(path string, raw json.RawMessage) {
+		var object map[string]json.RawMessage
+		var list []json.RawMessage
+		switch {
+		case json.Unmarshal(raw, &object) == nil && object != nil:
+			for name, v := range object {
+				walk(path+"."+name, v)
+			}
+		case json.Unmarshal(raw, &list) == nil && list != nil:
+			for i, v := range list {
+				walk(fmt.Sprint(path, "[", i, "]"), v)
+			}
+		default:
+			out[path] = string(raw)
+		}
+	}
+	walk("", raw)
+	return out
+}
+
+// cutMember returns an object whose properties lack one member.
+func cutMember(t *testing.T, text, name string) string {
+	t.Helper()
+	var top, props map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(text), &top); err != nil {
+		t.Fatalf("decode %s: %v", text, err)
+	}
+	if err := json.Unmarshal(top["properties"], &props); err != nil {
+		t.Fatalf("decode %s: %v", text, err)
+	}
+	delete(props, name)
+	inner, err := json.Marshal(props)
+	if err != nil {
+		t.Fatal(err)
+	}
+	top["properties"] = inner
+	out, err := json.Marshal(top)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
+}
+
+// sleepSeconds lets virtual time pass.
+func sleepSeconds(n int) { time.Sleep(time.Duration(n) * time.Second) }

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"hopguard/internal/lease"
@@ -20,6 +22,8 @@ type writer struct {
 	plan   route.TablePlan
 	saw    func(route.Progress)
 	out    route.Outcome
+	// seen is the table as it was last read.
+	seen route.Table
 }
 
 // run writes and reads until a read of the table by its id shows what the goal
@@ -35,23 +39,58 @@ func (w *writer) run(ctx context.Context, budget *bucket) route.Outcome {
 			w.stage(route.StageAccepted, &w.out.Accepted)
 			err = w.await(ctx, a)
 		}
-		if err == nil && len(w.plan.Changes) == 0 {
-			w.stage(route.StageReadBack, &w.out.ReadBack)
-			return w.out
+		if err != nil || !w.agreed() {
+			err = w.recover(ctx, err, try)
+			if err == nil && w.agreed() {
+				// Somebody else brought it to the goal, or an answer of ours was lost.
+				err = w.await(ctx, answer{})
+			}
 		}
-		err = w.recover(ctx, err, try)
-		if err == nil && len(w.plan.Changes) == 0 {
-			// Somebody else brought it to the goal, or an answer of ours was lost.
-			err = w.await(ctx, answer{})
-		}
-		if err == nil && len(w.plan.Changes) == 0 {
-			w.stage(route.StageReadBack, &w.out.ReadBack)
-			return w.out
+		if err == nil && w.agreed() {
+			err = w.kept()
+			if err == nil {
+				w.stage(route.StageReadBack, &w.out.ReadBack)
+				return w.out
+			}
 		}
 		if err != nil {
 			w.out.Err = err
 			w.tell(route.StageFailed, err.Error())
 			return w.out
+		}
+	}
+}
+
+// agreed reports whether the last read left nothing to write.
+func (w *writer) agreed() bool { return len(w.plan.Changes) == 0 && !w.plan.Rewrite() }
+
+// kept returns an error unless every route that was to move is where it was to
+// go: what somebody else has taken away meanwhile needs no write, but it was not
+// moved either.
+func (w *writer) kept() error {
+	var errs []error
+	for _, c := range w.out.Changes {
+		i := slices.IndexFunc(w.seen.Routes, func(r route.Route) bool { return strings.EqualFold(r.Name, c.Route) })
+		switch {
+		case i < 0:
+			errs = append(errs, fmt.Errorf("route %s was not moved: somebody else removed it meanwhile", c.Route))
+		case w.seen.Routes[i].Hop != c.To:
+			to := w.seen.Routes[i].HopType
+			if hop := w.seen.Routes[i].Hop; hop.IsValid() {
+				to += " " + hop.String()
+			}
+			errs = append(errs, fmt.Errorf("route %s was not moved: somebody else pointed it at %s meanwhile", c.Route, to))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// count adds to the outcome what a later plan found in addition: a route that
+// somebody else brought to the other member meanwhile.
+func (w *writer) count() {
+	for _, c := range w.plan.Changes {
+		if !slices.ContainsFunc(w.out.Changes, func(known route.Change) bool { return strings.EqualFold(known.Route, c.Route) }) {
+			w.out.Changes = append(slices.Clip(w.out.Changes), c)
 		}
 	}
 }
@@ -83,6 +122,7 @@ func (w *writer) write(ctx context.Context, held, budget *bucket) (answer, error
 		return answer{}, err
 	}
 	w.out.Writes++
+	w.count()
 	return w.client.sendNow(ctx, budget, http.MethodPut, providerNetwork, string(w.plan.Table), nil, http.Header{"If-Match": {w.plan.ETag}}, body)
 }
 
@@ -136,7 +176,7 @@ func (w *writer) reread(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read back: %w", err)
 	}
-	w.plan = w.goal.Diff(t)
+	w.seen, w.plan = t, w.goal.Diff(t)
 	if w.plan.Problem != nil && w.plan.Problem.Refused {
 		return fmt.Errorf("table changed meanwhile: it %s", w.plan.Problem.Text)
 	}
@@ -166,7 +206,7 @@ func (w *writer) await(ctx context.Context, a answer) error {
 			return err
 		}
 		switch w.plan.State {
-		case "Updating", "Creating":
+		case "Updating", "Creating", "Deleting":
 			wait = pollEvery
 		case "Failed", "Canceled":
 			return w.failure(ctx, a)

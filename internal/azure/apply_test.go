@@ -1,0 +1,179 @@
+package azure_test
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"hopguard/internal/azure"
+	"hopguard/internal/azuresim"
+	"hopguard/internal/lease"
+	"hopguard/internal/route"
+)
+
+func TestApplyMovesEveryManagedRoute(t *testing.T) {
+	worlds := map[string]azuresim.TwoRegionsOptions{
+		"one-table":           {Spokes: 1, Tables: 1},
+		"a-table-per-spoke":   {},
+		"many-tables":         {Spokes: 5, Tables: 60, RoutesPerTable: 20},
+		"three-subscriptions": {Spokes: 6, Tables: 12, Subscriptions: 3},
+	}
+	for name, w := range worlds {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLab(t, w, azuresim.Options{})
+				term, stop := newTerm(t)
+				defer stop()
+				var mu sync.Mutex
+				stages := map[string][]route.Stage{}
+				outcomes, err := l.apply(t.Context(), t, l.client(t), term, func(p route.Progress) {
+					mu.Lock()
+					defer mu.Unlock()
+					stages[string(p.Table)] = append(stages[string(p.Table)], p.Stage)
+				})
+				if err != nil || len(outcomes) != len(l.managed) {
+					t.Fatalf("%d outcomes, %v; want %d", len(outcomes), err, len(l.managed))
+				}
+				l.mustBeHonest(t, outcomes)
+				for _, o := range outcomes {
+					want := []route.Stage{route.StageAccepted, route.StageSucceeded, route.StageReadBack}
+					if !o.Done() || o.Writes != 1 || !slices.Equal(stages[string(o.Table)], want) {
+						t.Errorf("%s: %d writes, stages %v, %v", o.Table, o.Writes, stages[string(o.Table)], o.Err)
+					}
+					if o.Accepted.Before(o.Started) || o.Succeeded.Sub(o.Accepted) < 2*time.Second-50*time.Millisecond || o.ReadBack.Before(o.Succeeded) {
+						t.Errorf("%s: times %v, %v, %v, %v", o.Table, o.Started, o.Accepted, o.Succeeded, o.ReadBack)
+					}
+				}
+				l.mustHaveMoved(t)
+				// D2: what is as it should be is not written again.
+				n := len(l.writes())
+				again, err := l.apply(t.Context(), t, l.client(t), term, ignore)
+				if err != nil || len(again) != 0 || len(l.writes()) != n {
+					t.Errorf("a second time: %v, %v, %d writes", again, err, len(l.writes())-n)
+				}
+			})
+		})
+	}
+}
+
+func TestP3EveryWriteNamesTheEtagThatWasRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t, azuresim.TwoRegionsOptions{}, azuresim.Options{})
+		// Writes that are refused, lost and raced must be conditional too.
+		l.inject(t, azuresim.Fault{Kind: azuresim.FaultPrecondition, Method: http.MethodPut, Count: 2})
+		l.inject(t, azuresim.Fault{Kind: azuresim.FaultReset, Method: http.MethodPut, Count: 2, Params: map[string]string{"applied": "true"}})
+		l.inject(t, azuresim.Fault{Kind: azuresim.FaultFailedPoll, Method: http.MethodPut, Count: 1})
+		term, stop := newTerm(t)
+		defer stop()
+		outcomes, err := l.apply(t.Context(), t, l.client(t), term, ignore)
+		if err != nil || failures(outcomes) != "" {
+			t.Errorf("Apply() = %v %s", err, failures(outcomes))
+		}
+		l.mustHaveMoved(t)
+		if len(l.writes()) < 6 {
+			t.Errorf("%d writes, want more than the tables", len(l.writes()))
+		}
+		for _, call := range l.writes() {
+			if call.Method != http.MethodPut || !strings.HasPrefix(call.IfMatch, `W/"`) {
+				t.Errorf("%s %s with If-Match %q", call.Method, call.Path, call.IfMatch)
+			}
+		}
+	})
+}
+
+func TestP3ATableWithoutAnEtagIsNotWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newClient(t, doer(func(r *http.Request) (*http.Response, error) {
+			if r.Method != http.MethodGet {
+				t.Errorf("%s %s", r.Method, r.URL.Path)
+			}
+			return answer(r, 200, tableJSON("rt-1", "", "Succeeded", hopA)), nil
+		}))
+		term, stop := newTerm(t)
+		defer stop()
+		plan := goalB().Plan([]route.Table{parseTable(t, tableJSON("rt-1", "", "Succeeded", hopA))})
+		if o := c.Apply(t.Context(), term, goalB(), plan, ignore); len(o) != 1 || o[0].Done() || o[0].Writes != 0 || !strings.Contains(o[0].Err.Error(), "no etag") {
+			t.Errorf("Apply() = %+v", o)
+		}
+	})
+}
+
+func TestP3NoWriteWithoutATerm(t *testing.T) {
+	tests := []struct {
+		name   string
+		writes int // PUTs that may be made
+		// lose returns the listener and the hook that lose the term.
+		lose func(stop func()) (func(route.Progress), func(*http.Request))
+	}{
+		{"never-held", 0, func(stop func()) (func(route.Progress), func(*http.Request)) {
+			stop()
+			return ignore, nil
+		}},
+		{"lost-between-two-tables", 1, func(stop func()) (func(route.Progress), func(*http.Request)) {
+			return func(p route.Progress) {
+				if p.Stage == route.StageReadBack {
+					stop()
+				}
+			}, nil
+		}},
+		{"lost-while-a-write-runs", 1, func(stop func()) (func(route.Progress), func(*http.Request)) {
+			return func(p route.Progress) {
+				if p.Stage == route.StageAccepted {
+					stop()
+				}
+			}, nil
+		}},
+		{"lost-during-the-read-before-a-second-try", 1, func(stop func()) (func(route.Progress), func(*http.Request)) {
+			return ignore, func(r *http.Request) {
+				if r.Method == http.MethodGet && !strings.HasSuffix(r.URL.Path, "/routeTables") {
+					stop()
+				}
+			}
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLab(t, azuresim.TwoRegionsOptions{}, azuresim.Options{})
+				if strings.Contains(tt.name, "second-try") {
+					l.inject(t, azuresim.Fault{Kind: azuresim.FaultPrecondition, Method: http.MethodPut})
+				}
+				term, stop := newTerm(t)
+				defer stop()
+				saw, hook := tt.lose(stop)
+				l.hook = hook
+				outcomes, err := l.apply(t.Context(), t, l.client(t, func(s *azure.Settings) { s.Parallel = 1 }), term, saw)
+				if err != nil {
+					t.Errorf("Tables() = %v", err)
+				}
+				if got := len(l.writes()); got != tt.writes {
+					t.Errorf("%d writes, want %d: %+v", got, tt.writes, l.writes())
+				}
+				if len(outcomes) != len(l.managed) {
+					t.Errorf("%d outcomes, want one for each of %d tables", len(outcomes), len(l.managed))
+				}
+				l.mustBeHonest(t, outcomes)
+				for _, o := range outcomes[tt.writes:] {
+					if !errors.Is(o.Err, lease.ErrLost) {
+						t.Errorf("%s: %v, want that the term was lost", o.Table, o.Err)
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestP3TheZeroTermWritesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t, azuresim.TwoRegionsOptions{}, azuresim.Options{})
+		outcomes, err := l.apply(t.Context(), t, l.client(t), lease.Term{}, ignore)
+		if err != nil || len(l.writes()) != 0 || len(outcomes) != 3 || !errors.Is(outcomes[0].Err, lease.ErrLost) {
+			t.Errorf("Apply() = %+v, %v; %d writes", outcomes, err, len(l.writes()))
+		}
+	})
+}
