@@ -139,6 +139,16 @@ func TestSettlingOfSeveralChecks(t *testing.T) {
 			map[string]string{"tcp": "f"}, 4 * time.Second, decide.ReasonActiveDown,
 			[]string{"probe tcp,http", "probe tcp,http", "probe tcp,http"},
 		},
+		{
+			"a-verdict-that-is-certain-does-not-wait-for-another-check", []controller.Check{check("tcp", 2*time.Second, 3, 2), check("vm-status", 2*time.Second, 3, 2)}, 1,
+			map[string]string{"tcp": "f", "vm-status": "ppf"}, 4 * time.Second, decide.ReasonActiveDown,
+			[]string{"probe tcp,vm-status", "probe tcp,vm-status", "probe tcp,vm-status"},
+		},
+		{
+			"a-verdict-that-needs-both-waits-for-both", []controller.Check{check("tcp", 2*time.Second, 3, 2), check("vm-status", 2*time.Second, 3, 2)}, 2,
+			map[string]string{"tcp": "f", "vm-status": "ppf"}, 8 * time.Second, decide.ReasonActiveDown,
+			[]string{"probe tcp,vm-status", "probe tcp,vm-status", "probe tcp,vm-status", "probe tcp,vm-status", "probe tcp,vm-status"},
+		},
 	}
 	for _, tt := range tests {
 		bubble(t, tt.name, func(t *testing.T) {

@@ -103,9 +103,20 @@ func (h Health) Of(name appliance.MemberName) MemberHealth {
 	return MemberHealth{Member: name}
 }
 
-// Unsettled reports whether the check is, at any member.
+// Unsettled reports whether the check is, at any member whose verdict could still
+// change by it: a member that is down already does not become more so when another
+// of its checks has fallen too, and waiting for that would cost the switch time.
 func (h Health) Unsettled(check string) bool {
-	return slices.ContainsFunc(h.Counters, func(c Counter) bool { return c.Check == check && c.Unsettled() })
+	return slices.ContainsFunc(h.Counters, func(c Counter) bool {
+		if c.Check != check || !c.Unsettled() {
+			return false
+		}
+		heads := appliance.Down
+		if c.Settled == appliance.Down {
+			heads = appliance.Up
+		}
+		return h.Of(c.Member).Verdict != heads
+	})
 }
 
 // Judge counts one round of observations and votes. The order of the
