@@ -111,7 +111,11 @@ func (c *Controller) look(ctx context.Context, r *Report, record decide.Record) 
 	remembered := record.Remember(c.Group, r.places, c.Now())
 	for _, m := range c.Group.Members {
 		if len(remembered.AddressesOf(m.Name).Hops) == 0 {
-			r.fail(fmt.Errorf("no next-hop address of member %s is known", m.Name))
+			err := fmt.Errorf("no next-hop address of member %s is known", m.Name)
+			if r.placeErr != nil {
+				err = fmt.Errorf("%w: %w", err, r.placeErr)
+			}
+			r.fail(err)
 			return false
 		}
 	}
