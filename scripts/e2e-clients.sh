@@ -64,17 +64,13 @@ set -a
 # shellcheck disable=SC1091  # written by the simulator
 . "$dir/env"
 set +a
-# The person who may do everything in the simulator's reference world; its secret is
-# the same as the controller's.
-export SIM_OWNER_ID=${SIM_OWNER_ID:-a9900001-0000-4000-8000-000000000003}
-export SIM_OWNER_SECRET=${SIM_OWNER_SECRET:-$SIM_CLIENT_SECRET}
 endpoint=${HOPGUARD_AZURE_ENDPOINT%/}
 ok "sim: ready at $endpoint"
 
 # --- the Python SDK
 
 sdk explore "$dir/unused"
-sdk config "$dir/hopguard.yaml"
+sdk config "$dir/group.yaml"
 sdk before "$dir/before.json"
 
 # --- az, with a configuration of its own
@@ -85,6 +81,8 @@ az cloud register -n sim --endpoint-resource-manager "$endpoint" --endpoint-mana
   --endpoint-active-directory "$endpoint/adfs" --endpoint-active-directory-graph-resource-id "$endpoint" \
   --endpoint-active-directory-resource-id "$endpoint" >/dev/null
 az cloud set -n sim >/dev/null
+# az takes MSI_ENDPOINT for App Service's only where App Service says that it is there.
+export APPSETTING_WEBSITE_SITE_NAME=hopguard
 az login --identity >/dev/null
 same 'az: login --identity sees the subscription' "$(az account show --query id -o tsv)" "$SIM_SUBSCRIPTION"
 
@@ -101,7 +99,7 @@ same 'az: resource list --tag has the tables of the group' \
 
 vm=$("$python" -c '
 import json, sys
-print(json.load(open(sys.argv[1]))["groups"][0]["members"][0]["vm"])' "$dir/hopguard.yaml")
+print(json.load(open(sys.argv[1]))["groups"][0]["members"][0]["vm"])' "$dir/group.yaml")
 compute=api-version=2024-07-01
 power() {
   az rest --method get --url "$endpoint$vm/instanceView?$compute" \
@@ -122,7 +120,7 @@ esac
 # tick WANT...: one pass of the controller, which must end with one of these codes.
 tick() {
   local code=0
-  "$program" tick --config "$dir/hopguard.yaml" >"$dir/tick.log" 2>&1 || code=$?
+  "$program" tick --config "$dir/group.yaml" >"$dir/tick.log" 2>&1 || code=$?
   case " $* " in
     *" $code "*) ok "hopguard: tick ended with code $code" ;;
     *) sed 's/^/   /' "$dir/tick.log" >&2; fail "hopguard tick ended with code $code, want $*" ;;

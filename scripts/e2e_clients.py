@@ -64,7 +64,7 @@ def owner_credential():
         os.environ["SIM_OWNER_ID"],
         os.environ["SIM_OWNER_SECRET"],
         authority=ENDPOINT,
-        disable_instance_discovery=True,
+        instance_discovery=False,  # Debian's version; newer ones: disable_instance_discovery=True
     )
 
 
@@ -121,7 +121,7 @@ def explore(_):
     """Reads and writes everything that a controller touches."""
     least, everything = hopguard(), owner()
     explore_machines(least)
-    explore_tables(least)
+    explore_tables(least, everything)
     explore_generic(least, everything)
     explore_writes(everything)
     explore_refusals(least, everything)
@@ -165,16 +165,16 @@ def explore_machines(clients):
     check("the NIC's effective routes are there", len(routes.value) > 0, True)
 
 
-def explore_tables(clients):
-    tables = [t for t in clients.network.route_tables.list_all() if managed(t)]
+def explore_tables(least, everything):
+    tables = [t for t in least.network.route_tables.list_all() if managed(t)]
     check("list_all has the group's tables, with their tags", len(tables) > 0, True)
     listed = tables[0]
     group = group_of(listed.id)
-    check("list of a resource group has it", listed.name in by_name(clients.network.route_tables.list(group)), True)
-    table = clients.network.route_tables.get(group, listed.name)
+    check("list of a resource group has it", listed.name in by_name(least.network.route_tables.list(group)), True)
+    table = least.network.route_tables.get(group, listed.name)
     check("get agrees with list", (table.id, len(table.routes)), (listed.id, len(listed.routes)))
     route = table.routes[0]
-    got = clients.network.routes.get(group, table.name, route.name)
+    got = everything.network.routes.get(group, table.name, route.name)
     check("get of one route agrees with its table", got.next_hop_ip_address, route.next_hop_ip_address)
     check("an etag is weak and quoted", table.etag[:3] + table.etag[-1], 'W/""')
 
