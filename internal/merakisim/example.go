@@ -5,7 +5,7 @@ import "net/netip"
 // What Example holds.
 const (
 	ExampleOrganization = "549236"
-	ExampleKey          = Secret("simulated0123456789abcdef0123456789abcdef")
+	ExampleKey          = "simulated0123456789abcdef0123456789abcdef"
 	ExamplePrimary      = "Q2XX-AAAA-0001"
 	ExampleSecondary    = "Q2XX-AAAA-0002"
 	ExamplePrimaryNet   = "N_1001"

@@ -189,8 +189,10 @@ func (f *injected) before(r *http.Request) *reply {
 			return &reply{reset: true}
 		}
 		return nil
-	default:
+	case FaultTruncated, FaultQuirks, FaultSlow, FaultSlowBody:
 		return nil
+	default:
+		panic("merakisim: fault " + string(f.Kind))
 	}
 }
 
@@ -207,6 +209,10 @@ func (f *injected) after(s *Sim, rep *reply) {
 		rep.pieces = f.duration("delay", time.Second)
 	case FaultReset:
 		rep.reset = true
+	case FaultUnauthorized, FaultForbidden, FaultNotFound, FaultThrottled, FaultThrottledBare, Fault500, Fault502, Fault503, Fault504,
+		FaultGarbage, FaultHang, FaultRedirect:
+		panic("merakisim: fault " + string(f.Kind) + " lets no request through")
 	default:
+		panic("merakisim: fault " + string(f.Kind))
 	}
 }

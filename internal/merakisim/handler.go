@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
@@ -81,7 +80,7 @@ func (s *Sim) work(r *http.Request, body []byte, bodyErr error) *reply {
 		source = r.RemoteAddr
 	}
 	rq := &request{http: r, now: time.Now(), source: source, query: r.URL.Query(), body: body}
-	rq.key = s.keys[credential(r.Header)]
+	rq.key = s.keys[credential(r.Header).fingerprint()]
 	call := Call{
 		At: rq.now, Method: r.Method, Host: r.Host, Path: r.URL.Path, Query: rq.query,
 		Authorized: rq.key != nil, UserAgent: r.UserAgent(),
@@ -113,8 +112,7 @@ func (s *Sim) work(r *http.Request, body []byte, bodyErr error) *reply {
 		s.calls = slices.Delete(s.calls, 0, callLog/10)
 	}
 	s.calls = append(s.calls, call)
-	s.log.LogAttrs(r.Context(), slog.LevelDebug, "request",
-		slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Int("status", call.Status))
+	s.log.DebugContext(r.Context(), "request", "method", r.Method, "path", r.URL.Path, "status", call.Status)
 	return rep
 }
 

@@ -146,22 +146,30 @@ func (l list) selects(r row, q url.Values) bool {
 // cut takes a page out of rows that are in order, and says whether it is the first
 // and the last one.
 func cut(rows []row, q url.Values, size int) (page []row, first, last bool) {
-	from, to := 0, len(rows)
-	if before := q.Get("endingBefore"); before != "" {
-		if before != "0" { // "0" names the end of the list in the link "last"
-			to, _ = slices.BinarySearchFunc(rows, before, func(r row, id string) int { return strings.Compare(r.id, id) })
-		}
-		from = max(0, to-size)
-	} else {
-		from, _ = slices.BinarySearchFunc(rows, q.Get("startingAfter"), func(r row, id string) int {
-			if r.id <= id {
-				return -1
-			}
-			return 1
-		})
+	var from, to int
+	switch before := q.Get("endingBefore"); before {
+	case "":
+		after := q.Get("startingAfter")
+		from = countIf(rows, func(r row) bool { return r.id <= after })
 		to = min(len(rows), from+size)
+	case "0": // names the end of the list in the link "last"
+		to = len(rows)
+		from = max(0, to-size)
+	default:
+		to = countIf(rows, func(r row) bool { return r.id < before })
+		from = max(0, to-size)
 	}
 	return rows[from:to], from == 0, to == len(rows)
+}
+
+func countIf(rows []row, holds func(row) bool) int {
+	n := 0
+	for _, r := range rows {
+		if holds(r) {
+			n++
+		}
+	}
+	return n
 }
 
 // links is the header of page Pagination: relations are not quoted, a page without

@@ -88,7 +88,7 @@ type Sim struct {
 	organizations map[string]*organization
 	devices       map[string]*device
 	networks      map[string]*network
-	keys          map[Secret]*principal
+	keys          map[fingerprint]*principal
 	tunnels       map[[2]string]*history // by both networks, ordered
 	targets       map[[2]string]*history // by serial and target
 	pings         map[string]*livePing
@@ -108,7 +108,7 @@ func New(w World, o Options) (*Sim, error) {
 		opts: o, profile: o.Profile, log: o.Logger, began: time.Now(),
 		rng: rand.New(rand.NewPCG(o.Seed, 1)), faultRNG: rand.New(rand.NewPCG(o.Seed, 2)),
 		organizations: map[string]*organization{}, devices: map[string]*device{}, networks: map[string]*network{},
-		keys: map[Secret]*principal{}, tunnels: map[[2]string]*history{}, targets: map[[2]string]*history{},
+		keys: map[fingerprint]*principal{}, tunnels: map[[2]string]*history{}, targets: map[[2]string]*history{},
 		pings: map[string]*livePing{}, buckets: map[string]*bucket{},
 	}
 	if s.log == nil {

@@ -1,6 +1,7 @@
 package merakisim
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -27,6 +28,12 @@ func (Secret) LogValue() slog.Value { return slog.StringValue("<secret>") }
 
 // MarshalText hides the key from text forms.
 func (Secret) MarshalText() ([]byte, error) { return []byte("<secret>"), nil }
+
+// fingerprint stands for a key in what is kept: fmt asks no method of a field that
+// is not exported, and would print a Secret there.
+type fingerprint [sha256.Size]byte
+
+func (s Secret) fingerprint() fingerprint { return sha256.Sum256([]byte(s)) }
 
 // State is what a device really does; the cloud notices later.
 type State string
@@ -154,7 +161,7 @@ func (s *Sim) seed(w World) error {
 		}
 	}
 	for i, k := range w.Keys {
-		if k.Text == "" || s.keys[k.Text] != nil {
+		if k.Text == "" || s.keys[k.Text.fingerprint()] != nil {
 			wrong("key %d: want a text of its own", i)
 		}
 		for _, o := range k.Organizations {
@@ -162,7 +169,7 @@ func (s *Sim) seed(w World) error {
 				wrong("key %d: organization %q does not exist", i, o)
 			}
 		}
-		s.keys[k.Text] = &principal{organizations: k.Organizations, readOnly: k.ReadOnly}
+		s.keys[k.Text.fingerprint()] = &principal{organizations: k.Organizations, readOnly: k.ReadOnly}
 	}
 	return errors.Join(problems...)
 }
