@@ -161,21 +161,23 @@ func complaints(r *controller.Report) []string {
 	return out
 }
 
-// failures are the errors of a report, one by one.
-func failures(r *controller.Report) []string {
-	var out []string
-	err := r.Err()
-	all := []error{err}
-	if joined, ok := errors.AsType[interface {
+// causes are the errors that Err has joined, one by one.
+func causes(r *controller.Report) []error {
+	joined, ok := errors.AsType[interface {
 		error
 		Unwrap() []error
-	}](err); ok {
-		all = joined.Unwrap()
+	}](r.Err())
+	if !ok {
+		return nil
 	}
-	for _, err := range all {
-		if err != nil {
-			out = append(out, err.Error())
-		}
+	return joined.Unwrap()
+}
+
+// failures are the causes as text.
+func failures(r *controller.Report) []string {
+	var out []string
+	for _, err := range causes(r) {
+		out = append(out, err.Error())
 	}
 	return out
 }

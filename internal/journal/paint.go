@@ -117,7 +117,8 @@ type cell struct {
 }
 
 // grid prints rows in aligned columns, two spaces apart, after an indent. The
-// last column of a row is free text: it is wrapped, not padded.
+// last column of a row is free text: it is wrapped, not padded, and goes on a line
+// of its own where the other columns leave no room.
 func grid(rows [][]cell, indent int, o TextOptions) string {
 	var columns []int
 	for _, row := range rows {
@@ -135,13 +136,19 @@ func grid(rows [][]cell, indent int, o TextOptions) string {
 		at := indent
 		for i, c := range row {
 			if i == len(row)-1 {
+				if room := o.Width - at; o.Width > 0 && room < leastText && cells(c.text) > room {
+					at = indent + 4
+					l.WriteString("\n" + strings.Repeat(" ", at))
+				}
 				l.WriteString(paint(o.Color, c.color, wrap(c.text, at, o.Width)))
 				break
 			}
 			l.WriteString(paint(o.Color, c.color, c.text) + strings.Repeat(" ", columns[i]-cells(c.text)+2))
 			at += columns[i] + 2
 		}
-		b.WriteString(strings.TrimRight(l.String(), " ") + "\n")
+		for line := range strings.SplitSeq(l.String(), "\n") {
+			b.WriteString(strings.TrimRight(line, " ") + "\n")
+		}
 	}
 	return b.String()
 }

@@ -75,9 +75,9 @@ type text struct {
 
 func (t *text) paint(c color, s string) string { return paint(t.o.Color, c, s) }
 
-// say writes one line of free text after a word.
-func (t *text) say(c color, word, free string) {
-	t.b.WriteString(grid([][]cell{{{word, c}, {clean(free), plain}}}, 2, t.o))
+// say writes free text after a word.
+func (t *text) say(indent int, c color, word, free string) {
+	t.b.WriteString(strings.Repeat(" ", indent) + t.paint(c, word) + " " + wrap(clean(free), indent+cells(word)+1, t.o.Width) + "\n")
 }
 
 func (t *text) head() {
@@ -95,13 +95,16 @@ func (t *text) head() {
 	}
 	t.b.WriteByte('\n')
 	if d.Reason != "" {
-		t.say(plain, string(d.Reason)+":", strings.TrimSpace(sentence(d.Reason)+t.until(d.Until)))
+		t.say(2, plain, string(d.Reason)+":", strings.TrimSpace(sentence(d.Reason)+t.until(d.Until)))
 	}
-	if d.Moved() {
-		t.say(bold, "moved:", fmt.Sprintf("traffic goes from %s to %s", d.From, d.Active))
+	switch {
+	case d.Moved() && r.DryRun:
+		t.say(2, bold, "next:", fmt.Sprintf("a tick would move traffic from %s to %s", d.From, d.Active))
+	case d.Moved():
+		t.say(2, bold, "moved:", fmt.Sprintf("traffic goes from %s to %s", d.From, d.Active))
 	}
 	if r.Record.Note != "" {
-		t.say(plain, "note:", r.Record.Note)
+		t.say(2, plain, "note:", r.Record.Note)
 	}
 }
 
@@ -229,7 +232,7 @@ func (t *text) routes() {
 	for _, name := range members(t.r) {
 		words = append(words, fmt.Sprintf("%d at %s", at[name], clean(string(name))))
 	}
-	fmt.Fprintf(&t.b, "routes\n  %s in %s\n", strings.Join(words, ", "), count(len(p.Tables), "table"))
+	fmt.Fprintf(&t.b, "routes\n  in %s: %s\n", count(len(p.Tables), "table"), strings.Join(words, ", "))
 	if n := p.Routes(); n > 0 && len(t.r.Outcomes) == 0 {
 		fmt.Fprintf(&t.b, "  %s\n", t.paint(yellow, fmt.Sprintf("%s in %s to move to %s", count(n, "route"), count(len(p.Writes()), "table"), clean(string(p.Active)))))
 	}
@@ -288,7 +291,7 @@ func (t *text) total() {
 	}
 	t.b.WriteByte('\n')
 	if writes > 0 && !t.r.Decision.Write {
-		t.say(yellow, "held back:", "a tick would write nothing now")
+		t.say(2, yellow, "held back:", "a tick would write nothing now")
 	}
 }
 
@@ -299,9 +302,9 @@ func (t *text) complaints() {
 		warnings = t.r.Warnings
 	}
 	for _, s := range warnings {
-		t.say(yellow, "warning:", s)
+		t.say(0, yellow, "warning:", s)
 	}
 	for _, s := range failures(t.r) {
-		t.say(red, "error:", s)
+		t.say(0, red, "error:", s)
 	}
 }

@@ -3,6 +3,7 @@ package journal
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/netip"
 	"time"
@@ -39,6 +40,8 @@ type JSON struct {
 	// Reason is the code of the decision, Sentence the same for a person.
 	Reason   decide.Reason `json:"reason"`
 	Sentence string        `json:"sentence"`
+	// Write says that a tick may write to Azure now; a plan is held back if not.
+	Write bool `json:"write"`
 	// MovedFrom is the member that traffic left by this decision.
 	MovedFrom appliance.MemberName `json:"movedFrom,omitzero"`
 	// Refused says why an order was not obeyed.
@@ -102,7 +105,8 @@ type JSONTable struct {
 	Accepted  time.Time   `json:"accepted,omitzero"`
 	Succeeded time.Time   `json:"succeeded,omitzero"`
 	ReadBack  time.Time   `json:"readBack,omitzero"`
-	Error     string      `json:"error,omitzero"`
+	// Error says why the table is not known to be as the record wants it.
+	Error string `json:"error,omitzero"`
 }
 
 // JSONChange moves one route.
@@ -156,7 +160,7 @@ func Wire(r *controller.Report) JSON {
 		Version: wireVersion, Group: r.Group, State: r.State(), DryRun: r.DryRun,
 		Active: r.Record.Active, Preferred: r.Preferred, Epoch: r.Record.Epoch, Mode: r.Record.Mode,
 		FrozenUntil: r.Record.FrozenUntil.UTC(), Forced: r.Record.Forced, Note: r.Record.Note,
-		Reason: r.Decision.Reason, Sentence: sentence(r.Decision.Reason), MovedFrom: r.Decision.From,
+		Reason: r.Decision.Reason, Sentence: sentence(r.Decision.Reason), Write: r.Decision.Write, MovedFrom: r.Decision.From,
 		Refused: r.Decision.Refused, Until: r.Decision.Until.UTC(),
 		Started: r.Started.UTC(), Decided: r.Decided.UTC(), Committed: r.Committed.UTC(),
 		Applied: r.Applied.UTC(), Ended: r.Ended.UTC(), Took: r.Ended.Sub(r.Started).String(),
@@ -166,8 +170,17 @@ func Wire(r *controller.Report) JSON {
 	for _, name := range members(r) {
 		j.Members = append(j.Members, wireMember(r, name))
 	}
+	outcomes, wrong := map[string]route.Outcome{}, map[string]string{}
+	for _, o := range r.Outcomes {
+		outcomes[o.Table.Key()] = o
+	}
+	for _, err := range causes(r) {
+		if e, ok := errors.AsType[*controller.TableError](err); ok {
+			wrong[e.Table.Key()] = e.Err.Error()
+		}
+	}
 	for _, t := range r.Plan.Tables {
-		j.Tables = append(j.Tables, wireTable(t, r.Outcomes))
+		j.Tables = append(j.Tables, wireTable(t, outcomes[t.Table.Key()], wrong[t.Table.Key()]))
 	}
 	for _, e := range r.Effective {
 		j.Effective = append(j.Effective, JSONEffective{NIC: e.NIC, At: e.At.UTC(), Note: e.Note})
@@ -190,34 +203,24 @@ func wireMember(r *controller.Report, name appliance.MemberName) JSONMember {
 	return m
 }
 
-func wireTable(p route.TablePlan, outcomes []route.Outcome) JSONTable {
-	t := JSONTable{ID: p.Table, Routes: len(p.Managed), Changes: []JSONChange{}}
-	changes := p.Changes
+// wireTable is a table of the plan, what became of its write (the zero value if
+// there was none), and what is wrong with it.
+func wireTable(p route.TablePlan, o route.Outcome, wrong string) JSONTable {
+	t := JSONTable{
+		ID: p.Table, Routes: len(p.Managed), Changes: []JSONChange{}, Stage: stage(o), Writes: o.Writes, Error: wrong,
+		Started: o.Started.UTC(), Accepted: o.Accepted.UTC(), Succeeded: o.Succeeded.UTC(), ReadBack: o.ReadBack.UTC(),
+	}
 	if p.Problem != nil {
 		t.Problem = &JSONProblem{Refused: p.Problem.Refused, Text: p.Problem.Text}
 	}
-	if o, ok := outcomeOf(outcomes, p.Table); ok {
-		changes = o.Changes
-		t.Stage, t.Writes = stage(o), o.Writes
-		t.Started, t.Accepted, t.Succeeded, t.ReadBack = o.Started.UTC(), o.Accepted.UTC(), o.Succeeded.UTC(), o.ReadBack.UTC()
-		if o.Err != nil {
-			t.Error = o.Err.Error()
-		}
+	changes := p.Changes
+	if o.Table != "" {
+		changes = o.Changes // it may have been planned again since
 	}
 	for _, c := range changes {
 		t.Changes = append(t.Changes, JSONChange(c))
 	}
 	return t
-}
-
-// outcomeOf returns what became of the write of a table.
-func outcomeOf(outcomes []route.Outcome, table appliance.ResourceID) (route.Outcome, bool) {
-	for _, o := range outcomes {
-		if o.Table.Equal(table) {
-			return o, true
-		}
-	}
-	return route.Outcome{}, false
 }
 
 // stage is the last stage that was observed of a write.

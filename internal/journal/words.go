@@ -16,16 +16,25 @@ func instant(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z")
 func offset(d time.Duration) string { return fmt.Sprintf("%+.2fs", d.Seconds()) }
 
 // span prints a duration as precisely as a person wants it: milliseconds below a
-// second, hundredths below a minute, whole seconds above.
+// second, hundredths below a minute, seconds below an hour, minutes above.
 func span(d time.Duration) string {
 	switch {
 	case d < time.Second:
 		return d.Round(time.Millisecond).String()
 	case d < time.Minute:
 		return d.Round(10 * time.Millisecond).String()
+	case d < time.Hour:
+		d = d.Round(time.Second)
 	default:
-		return d.Round(time.Second).String()
+		d = d.Round(time.Minute)
 	}
+	s := d.String()
+	for _, nothing := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(s, nothing) {
+			s = s[:len(s)-2]
+		}
+	}
+	return s
 }
 
 // count prints a number and its noun.
