@@ -42,7 +42,8 @@ func DefaultCheck(kind Kind) Check {
 		c.Timeout = 5 * time.Second
 	case KindHTTP:
 		c.Status = []int{200}
-	default: // also a kind that Validate refuses
+	case KindTCP:
+	default: // a kind that Validate refuses
 	}
 	return c
 }

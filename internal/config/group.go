@@ -38,7 +38,7 @@ type Member struct {
 }
 
 // Hop gives one next-hop address of a member a role: a route to the address of one member moves to the address with the
-// same role, and of the same IP family, of the other. Exactly one of Subnet, NIC and Address is set.
+// same role of the other. Exactly one of Subnet, NIC and Address is set.
 type Hop struct {
 	// Role is a word that both members use.
 	Role string `yaml:"role"`

@@ -59,7 +59,7 @@ func quote(s string) string {
 }
 
 // Problems is everything that is wrong with a configuration: at least one Problem, in the order of their paths.
-type Problems struct {
+type Problems struct { //nolint:errname // it is a list of problems first, and an error of the same name second
 	// File is the configuration file. "" = none.
 	File string
 	// List is in the order of the paths, numbers in them compared as numbers.

@@ -68,7 +68,7 @@ func (c Config) implied() Config {
 type printer struct {
 	full     bool              // all but what is empty by default, instead of all but what is as by default
 	comments map[string]string // by path without numbers
-	said     map[string]bool   // comments are made once, where a setting occurs first
+	said     map[string]bool   // settings that have their comment: it stands where they occur first
 }
 
 // document prints a configuration under a comment.
