@@ -256,7 +256,7 @@ def config(path):
                 "members": [{"name": n, "vm": machines[n].id} for n in (ACTIVE, STANDBY)],
                 "routes": {"tag": {"name": TAG, "value": GROUP}},
                 "checks": [
-                    {"kind": "vm-status", "interval": "10s", "confirmInterval": "200ms", "fall": 3, "rise": 2}
+                    {"kind": "vm-status", "interval": "10s", "confirmInterval": "1s", "fall": 3, "rise": 2}
                 ],
             }
         ],
@@ -327,7 +327,7 @@ def settled(path):
 def strip(table):
     """A copy of a table without its etags, which every write changes."""
     copy = json.loads(json.dumps(table))
-    copy.pop("etag", None)
+    copy.pop("etag")  # always there; a KeyError otherwise
     for child in copy["routes"]:
         child.pop("etag", None)
     return copy
