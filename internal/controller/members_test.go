@@ -57,7 +57,7 @@ func TestMembersPlaces(t *testing.T) {
 	bubble(t, "address-changed-under-an-active-member-that-stayed-up", func(t *testing.T) {
 		w := settled(t)
 		w.place("vmx-a", "10.1.0.9")
-		time.Sleep(11 * time.Minute) // until its place is read again
+		wait(11 * time.Minute) // until its place is read again
 		r := w.tick(t, controller.Request{})
 		expect(t, r, controller.Agreed, decide.ReasonActiveUp)
 		if got := w.hops("spoke-2"); got != "10.1.0.9" {

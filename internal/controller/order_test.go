@@ -72,7 +72,7 @@ func TestOrders(t *testing.T) {
 		if got := w.hops("spoke-2"); got != b1 || r.Plan.Routes() != 1 {
 			t.Errorf("spoke-2 at %s with %d routes planned, want it untouched and one planned", got, r.Plan.Routes())
 		}
-		time.Sleep(time.Hour)
+		wait(time.Hour)
 		expect(t, w.tick(t, controller.Request{}), controller.Agreed, decide.ReasonActiveUp)
 	})
 }
@@ -100,7 +100,7 @@ func TestP5DoubtWritesNothing(t *testing.T) {
 			for range 3 {
 				r := w.tick(t, controller.Request{})
 				expect(t, r, controller.Degraded, tt.reason)
-				time.Sleep(10 * time.Second)
+				wait(10 * time.Second)
 			}
 			if got := only(w.calls(), "put"); len(got) > 0 || w.record().Epoch != 1 {
 				t.Errorf("writes = %q, epoch %d, want none and 1", got, w.record().Epoch)

@@ -222,7 +222,7 @@ func TestD9OneGoodSampleNeverFailsBack(t *testing.T) {
 			if r.Decision.Moved() {
 				back = r.Decided
 			}
-			time.Sleep(10 * time.Second)
+			wait(10 * time.Second)
 		}
 		if got := back.Sub(up); got < 5*time.Minute || got > 5*time.Minute+10*time.Second {
 			t.Errorf("traffic returned %v after vmx-a was up, want the delay of 5m and at most a tick more", got)

@@ -114,7 +114,7 @@ func TestD2SecondTickWritesNothing(t *testing.T) {
 		w.tick(t, controller.Request{})
 		w.calls()
 		for range 5 {
-			time.Sleep(10 * time.Second)
+			wait(10 * time.Second)
 			r := w.tick(t, controller.Request{})
 			expect(t, r, controller.Degraded, decide.ReasonActiveUp)
 			if diff := cmp.Diff([]string{"load", "probe tcp", "tables"}, w.calls()); diff != "" {
@@ -127,12 +127,12 @@ func TestD2SecondTickWritesNothing(t *testing.T) {
 	})
 	bubble(t, "addresses-are-asked-for-again-after-ten-minutes", func(t *testing.T) {
 		w := settled(t)
-		time.Sleep(10 * time.Minute)
+		wait(10 * time.Minute)
 		w.tick(t, controller.Request{})
 		if got := only(w.calls(), "places", "swap"); len(got) > 0 {
 			t.Errorf("calls after ten minutes = %q, want none", got)
 		}
-		time.Sleep(time.Second)
+		wait(time.Second)
 		w.tick(t, controller.Request{})
 		want := []string{"places vmx-a,vmx-b", "swap epoch 1 active vmx-a"}
 		if diff := cmp.Diff(want, only(w.calls(), "places", "swap", "put")); diff != "" {
@@ -146,7 +146,7 @@ func TestP7HandEditsHeal(t *testing.T) {
 	bubble(t, "a-route-at-the-other-member", func(t *testing.T) {
 		w := settled(t)
 		w.put("spoke-2", "emea", b1)
-		time.Sleep(10 * time.Second)
+		wait(10 * time.Second)
 		r := w.tick(t, controller.Request{})
 		expect(t, r, controller.Agreed, decide.ReasonActiveUp)
 		want := []string{"places vmx-a", "swap epoch 1 active vmx-a", "put spoke-2 to vmx-a"} // no transition

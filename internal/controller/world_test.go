@@ -342,6 +342,9 @@ func bubble(t *testing.T, name string, test func(t *testing.T)) {
 	t.Run(name, func(t *testing.T) { synctest.Test(t, test) })
 }
 
+// wait lets virtual time pass.
+func wait(d time.Duration) { time.Sleep(d) }
+
 // expect checks the sum of a report.
 func expect(t *testing.T, r *controller.Report, state controller.State, reason decide.Reason) {
 	t.Helper()
