@@ -86,6 +86,7 @@ type Sim struct {
 	outages       map[string]bool
 	fabric        fabric
 	calls         []*Call
+	gates         []*gate
 	seeding       bool // documents are not committed one by one while the world is built
 }
 

@@ -46,6 +46,7 @@ func (s *Sim) machine(vm string) (*resource, error) {
 
 // change does something to a machine.
 func (s *Sim) change(vm string, do func(r *resource, now time.Time)) error {
+	defer s.followGates()
 	now := s.enter()
 	defer s.mu.Unlock()
 	r, err := s.machine(vm)
@@ -155,6 +156,7 @@ func (s *Sim) primaryNIC(r *resource) *resource {
 // SetOutage begins or ends the outage of a region: the providers' answers about single resources there are errors, its machines are
 // dead. Lists, which come from the gateway's cache, go on showing them, without a power state.
 func (s *Sim) SetOutage(location string, on bool) {
+	defer s.followGates()
 	s.enter()
 	defer s.mu.Unlock()
 	if on {

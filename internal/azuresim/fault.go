@@ -1,6 +1,10 @@
 package azuresim
 
-import "time"
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
 
 // FaultKind names what goes wrong.
 type FaultKind string
@@ -47,4 +51,34 @@ type Fault struct {
 	Duration time.Duration `json:"duration,omitempty" yaml:"duration,omitempty"`
 	// Params refine the kind: retryAfter (whole seconds), applied, delay, lag, code, message, content (failed-poll: old or new).
 	Params map[string]string `json:"params,omitempty" yaml:"params,omitempty"`
+}
+
+// UnmarshalJSON reads a fault whose duration is a text such as "30s"; an unknown member is an error.
+func (f *Fault) UnmarshalJSON(data []byte) error {
+	type plain Fault
+	in := struct {
+		*plain
+		Duration string `json:"duration"`
+	}{plain: (*plain)(f)}
+	o, err := parseObject(data)
+	if err != nil {
+		return fmt.Errorf("fault: %w", err)
+	}
+	for _, m := range o {
+		switch m.name {
+		case "kind", "method", "path", "type", "probability", "count", "after", "duration", "params":
+		default:
+			return fmt.Errorf("fault: unknown member %q", m.name)
+		}
+	}
+	if err := json.Unmarshal(data, &in); err != nil {
+		return fmt.Errorf("fault: %w", err)
+	}
+	if in.Duration == "" {
+		return nil
+	}
+	if f.Duration, err = time.ParseDuration(in.Duration); err != nil {
+		return fmt.Errorf("fault: duration: %w", err)
+	}
+	return nil
 }

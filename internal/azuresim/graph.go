@@ -215,7 +215,7 @@ func (s *Sim) graphPage(rq *request, body object, q graphQuery, rows []object) *
 	}
 	o := object{{"totalRecords", number(total)}, {"count", number(len(rows))}, {"data", data}, {"facets", []any{}}, {"resultTruncated", "false"}}
 	if end < total {
-		o = append(o, member{"$skipToken", base64.RawURLEncoding.EncodeToString([]byte(fmt.Sprint(end)))})
+		o = append(o, member{"$skipToken", base64.RawURLEncoding.EncodeToString(fmt.Append(nil, end))})
 	}
 	return rq.ok(http.StatusOK, encode(o))
 }

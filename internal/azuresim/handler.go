@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -162,10 +163,8 @@ func (s *Sim) checkVersion(rq *request) *reply {
 	default:
 		known, own = resourceVersions(), true
 	}
-	for _, v := range known {
-		if v == rq.apiVersion {
-			return nil
-		}
+	if slices.Contains(known, rq.apiVersion) {
+		return nil
 	}
 	list := strings.Join(known, ", ")
 	if own || t.kind == nil || !versionForm.MatchString(rq.apiVersion) {

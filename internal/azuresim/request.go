@@ -129,6 +129,9 @@ func (s *Sim) parse(path, method string) *target {
 		t.special = lower(rest[0])
 		return t
 	case "resourcegroups":
+		if len(rest) > 1 {
+			t.scope += "/" + rest[0] + "/" + rest[1] // in the client's casing, which errors repeat
+		}
 		return s.parseGroup(t, rest[1:], method)
 	case "providers":
 		return s.parseProvider(t, rest[1:], method)
@@ -157,7 +160,6 @@ func (s *Sim) parseGroup(t *target, rest []string, method string) *target {
 		return t
 	}
 	t.group = rest[0]
-	t.scope += "/resourceGroups/" + rest[0]
 	if len(rest) == 1 {
 		t.name = rest[0]
 		return t

@@ -175,6 +175,9 @@ func (s *Sim) window(sub, location, verb string) *window {
 
 // throttleLevels is the header by which Network tells how full its counters are. Its exact meaning is undocumented.
 func (s *Sim) throttleLevels(rq *request) string {
+	if rq.target.special != "" { // a poll
+		return "operationConcurrencyPct=0.7, etc"
+	}
 	location := ""
 	if r := s.lookup(rq.target.id); r != nil {
 		location = r.location

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"strconv"
@@ -44,9 +45,7 @@ func (s *Sim) write(w http.ResponseWriter, r *http.Request, rep *reply) {
 		panic(http.ErrAbortHandler)
 	default:
 	}
-	for name, values := range rep.header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), rep.header)
 	w.Header().Set("Content-Length", strconv.Itoa(len(rep.body)))
 	w.WriteHeader(rep.status)
 	if r.Method == http.MethodHead {
