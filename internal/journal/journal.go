@@ -59,23 +59,17 @@ func (l *Log) Tick(ctx context.Context, r *controller.Report) {
 	if !l.due(r) {
 		return
 	}
-	attrs := []slog.Attr{
-		slog.String("group", string(r.Group)),
-		slog.String("active", string(r.Record.Active)),
-		slog.Uint64("epoch", r.Record.Epoch),
-		slog.String("reason", string(r.Decision.Reason)),
-		slog.Int("changes", moved(r)),
-		slog.Int("tables", len(r.Plan.Tables)),
-		slog.String("state", string(r.State())),
-		slog.Duration("took", r.Ended.Sub(r.Started)),
+	facts := []any{
+		"group", r.Group, "active", r.Record.Active, "epoch", r.Record.Epoch, "reason", r.Decision.Reason,
+		"changes", moved(r), "tables", len(r.Plan.Tables), "state", r.State(), "took", r.Ended.Sub(r.Started),
 	}
 	if complaints := complaints(r); len(complaints) > 0 {
-		attrs = append(attrs, slog.Any("warnings", complaints))
+		facts = append(facts, "warnings", complaints)
 	}
 	if err := r.Err(); err != nil {
-		attrs = append(attrs, slog.String("err", err.Error()))
+		facts = append(facts, "err", err)
 	}
-	l.To.LogAttrs(ctx, level(r.State()), "tick", attrs...)
+	l.To.Log(ctx, level(r.State()), "tick", facts...)
 }
 
 // due reports whether the report is to be logged, and remembers it if so.

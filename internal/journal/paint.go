@@ -76,9 +76,6 @@ func wide(r rune) bool {
 	return k == width.EastAsianWide || k == width.EastAsianFullwidth
 }
 
-// pad fills s with spaces up to n columns.
-func pad(s string, n int) string { return s + strings.Repeat(" ", max(0, n-cells(s))) }
-
 // leastText is the narrowest column that free text is wrapped into.
 const leastText = 24
 

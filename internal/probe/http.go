@@ -84,7 +84,7 @@ func (h HTTP) get(ctx context.Context, u *url.URL) (appliance.Outcome, string) {
 	if err != nil {
 		return weigh(ctx, err)
 	}
-	defer raw.Close() // also of TLS: its own Close may wait for a peer that hangs
+	defer func() { _ = raw.Close() }() // also of TLS: its own Close may wait for a peer that hangs
 	conn := raw
 	if u.Scheme == "https" {
 		secure := tls.Client(raw, config)
@@ -118,8 +118,7 @@ func closeAtEnd(ctx context.Context, conn net.Conn) func() {
 	}
 }
 
-// talk writes one request and reads its answer. The body of the answer is not
-// closed: it belongs to the connection, and closing it would read it to its end.
+// talk writes one request and reads its answer.
 func talk(ctx context.Context, conn net.Conn, u *url.URL) (code int, body []byte, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
@@ -137,7 +136,7 @@ func talk(ctx context.Context, conn net.Conn, u *url.URL) (code int, body []byte
 	limited := &io.LimitedReader{R: conn, N: maxHeader}
 	reader := bufio.NewReader(limited)
 	for {
-		answer, err := http.ReadResponse(reader, req)
+		answer, err := http.ReadResponse(reader, req) //nolint:bodyclose // closing would read an endless body to its end; the connection is closed
 		if err != nil {
 			return 0, nil, fmt.Errorf("no HTTP answer: %w", err)
 		}

@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -52,7 +52,7 @@ func page(w http.ResponseWriter, r *http.Request) {
 func TestHTTPAnswers(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(page))
 	defer server.Close()
-	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	tests := []struct {
 		name    string
 		http    probe.HTTP
@@ -124,7 +124,7 @@ func TestHTTPReusesNoConnection(t *testing.T) {
 
 func TestHTTPSCertificates(t *testing.T) {
 	server := httptest.NewUnstartedServer(http.HandlerFunc(page))
-	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	server.StartTLS()
 	defer server.Close()
 	folder := t.TempDir()
@@ -187,8 +187,8 @@ func TestHTTPTargets(t *testing.T) {
 					if err != nil || r.Host != test.host {
 						t.Errorf("asked for %+v, %v, want the host %s", r, err, test.host)
 					}
-					fmt.Fprint(theirs, "HTTP/1.1 200 OK\r\n\r\n")
-					theirs.Close()
+					_, _ = io.WriteString(theirs, "HTTP/1.1 200 OK\r\n\r\n") // the check tells whether it came
+					shut(t, theirs)
 				}()
 				wantSeen(t, once(t.Context(), test.http), appliance.Pass, "200 OK")
 			})
@@ -256,13 +256,13 @@ func TestD1AcceptThenHangFailsHTTP(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ours, theirs := net.Pipe()
-				defer theirs.Close()
+				defer shut(t, theirs)
 				if test.reads {
 					go func() { // ends with the connection
 						if _, err := http.ReadRequest(bufio.NewReader(theirs)); err != nil {
 							t.Error(err)
 						}
-						fmt.Fprint(theirs, test.says)
+						_, _ = io.WriteString(theirs, test.says)
 					}()
 				}
 				got := once(t.Context(), probe.HTTP{URL: test.url, Address: known("10.1.0.4"), Dial: func(context.Context, string, string) (net.Conn, error) { return ours, nil }})
@@ -286,7 +286,7 @@ func TestHTTPCallerEndsTheTalk(t *testing.T) {
 	for _, url := range []string{"http://{address}/", "https://{address}/"} {
 		synctest.Test(t, func(t *testing.T) {
 			ours, theirs := net.Pipe()
-			defer theirs.Close()
+			defer shut(t, theirs)
 			ctx, cancel := context.WithCancelCause(t.Context())
 			time.AfterFunc(time.Second, func() { cancel(errors.New("shutting down")) })
 			got := once(ctx, probe.HTTP{URL: url, Address: known("10.1.0.4"), Dial: func(context.Context, string, string) (net.Conn, error) { return ours, nil }})
@@ -307,7 +307,7 @@ func TestHTTPGarbageIsFail(t *testing.T) {
 					t.Error(err)
 				}
 				_, _ = io.WriteString(theirs, says) // the check may hang up first
-				theirs.Close()
+				shut(t, theirs)
 			}()
 			got := once(t.Context(), probe.HTTP{Port: 80, Address: known("10.1.0.4"), Dial: dialer(t, "10.1.0.4:80", ours, nil)})
 			wantSeen(t, got, appliance.Fail, "connected, but: no HTTP answer: ")

@@ -49,6 +49,7 @@ func once(ctx context.Context, q probe.Question) appliance.Observation {
 // really makes one check of member a over real sockets, which may be slow on a
 // busy machine.
 func really(t *testing.T, q probe.Question) appliance.Observation {
+	t.Helper()
 	return within(t.Context(), time.Minute, q)
 }
 
@@ -67,12 +68,19 @@ func wantSeen(t *testing.T, got appliance.Observation, outcome appliance.Outcome
 
 func listen(t *testing.T) net.Listener {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { l.Close() })
+	t.Cleanup(func() { _ = l.Close() }) // a test may have closed it
 	return l
+}
+
+func shut(t *testing.T, c io.Closer) {
+	t.Helper()
+	if err := c.Close(); err != nil {
+		t.Errorf("Close() = %v, want no error", err)
+	}
 }
 
 func errno(e syscall.Errno) error {
@@ -159,7 +167,7 @@ func TestTCPWithoutATarget(t *testing.T) {
 func TestD1RefusedIsFail(t *testing.T) {
 	l := listen(t)
 	address := l.Addr().String()
-	l.Close()
+	shut(t, l)
 	got := really(t, probe.TCP{Targets: map[appliance.MemberName]string{"a": address}})
 	wantSeen(t, got, appliance.Fail, address+": connection refused")
 }

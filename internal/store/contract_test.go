@@ -58,10 +58,12 @@ func full(group appliance.GroupName) decide.Record {
 	}
 }
 
-// forAll runs a test over every kind of store.
-func forAll(t *testing.T, test func(t *testing.T, s records)) {
-	t.Run("file", func(t *testing.T) { test(t, file(t)) })
-	t.Run("memory", func(t *testing.T) { test(t, new(store.Memory)) })
+// kinds are the stores that keep the contract.
+func kinds() map[string]func(folder string) records {
+	return map[string]func(folder string) records{
+		"file":   func(folder string) records { return store.File{Folder: folder, Now: start} },
+		"memory": func(string) records { return new(store.Memory) },
+	}
 }
 
 func mustSwap(t *testing.T, s records, r decide.Record, version string) string {
@@ -90,82 +92,99 @@ func wantAbsent(t *testing.T, s records, group appliance.GroupName) {
 }
 
 func TestStoreWithoutARecord(t *testing.T) {
-	forAll(t, func(t *testing.T, s records) { wantAbsent(t, s, "emea") })
+	for name, open := range kinds() {
+		t.Run(name, func(t *testing.T) {
+			s := open(t.TempDir())
+			wantAbsent(t, s, "emea")
+		})
+	}
 }
 
 func TestStoreKeepsWhatWasSwappedIn(t *testing.T) {
-	forAll(t, func(t *testing.T, s records) {
-		first := full("emea")
-		v1 := mustSwap(t, s, first, "")
-		wantStored(t, s, first, v1)
-		second := first
-		second.Epoch++
-		v2 := mustSwap(t, s, second, v1)
-		if v1 == "" || v1 == v2 {
-			t.Errorf("versions are %q and %q, want two", v1, v2)
-		}
-		wantStored(t, s, second, v2)
-		wantAbsent(t, s, "apac")
-		other := full("apac")
-		v3 := mustSwap(t, s, other, "")
-		wantStored(t, s, other, v3)
-		wantStored(t, s, second, v2)
-	})
+	for name, open := range kinds() {
+		t.Run(name, func(t *testing.T) {
+			s := open(t.TempDir())
+			first := full("emea")
+			v1 := mustSwap(t, s, first, "")
+			wantStored(t, s, first, v1)
+			second := first
+			second.Epoch++
+			v2 := mustSwap(t, s, second, v1)
+			if v1 == "" || v1 == v2 {
+				t.Errorf("versions are %q and %q, want two", v1, v2)
+			}
+			wantStored(t, s, second, v2)
+			wantAbsent(t, s, "apac")
+			other := full("apac")
+			v3 := mustSwap(t, s, other, "")
+			wantStored(t, s, other, v3)
+			wantStored(t, s, second, v2)
+		})
+	}
 }
 
 func TestStoreRefusesTheLoserOfARace(t *testing.T) {
-	forAll(t, func(t *testing.T, s records) {
-		lost := func(version string) {
-			t.Helper()
-			loser := full("emea")
-			loser.Note = "lost"
-			if v, err := s.Swap(t.Context(), loser, version); !errors.Is(err, decide.ErrLostRace) || v != "" {
-				t.Errorf("Swap(%q) = %q, %v, want decide.ErrLostRace", version, v, err)
+	for name, open := range kinds() {
+		t.Run(name, func(t *testing.T) {
+			s := open(t.TempDir())
+			lost := func(version string) {
+				t.Helper()
+				loser := full("emea")
+				loser.Note = "lost"
+				if v, err := s.Swap(t.Context(), loser, version); !errors.Is(err, decide.ErrLostRace) || v != "" {
+					t.Errorf("Swap(%q) = %q, %v, want decide.ErrLostRace", version, v, err)
+				}
 			}
-		}
-		lost("1") // a version of a record that is not there
-		wantAbsent(t, s, "emea")
-		first := full("emea")
-		v1 := mustSwap(t, s, first, "")
-		lost("") // create over an existing one
-		second := first
-		second.Epoch++
-		v2 := mustSwap(t, s, second, v1)
-		lost(v1) // a stale version
-		lost("nonsense")
-		wantStored(t, s, second, v2)
-	})
+			lost("1") // a version of a record that is not there
+			wantAbsent(t, s, "emea")
+			first := full("emea")
+			v1 := mustSwap(t, s, first, "")
+			lost("") // create over an existing one
+			second := first
+			second.Epoch++
+			v2 := mustSwap(t, s, second, v1)
+			lost(v1) // a stale version
+			lost("nonsense")
+			wantStored(t, s, second, v2)
+		})
+	}
 }
 
 // What the caller does to its record later, or to one that it got, is not seen by
 // others.
 func TestStoreCopies(t *testing.T) {
-	forAll(t, func(t *testing.T, s records) {
-		mine := full("emea")
-		v := mustSwap(t, s, mine, "")
-		mine.History[0].By, mine.Places[0].Hops[0].Role = "mallory", "wan"
-		got, _, err := s.Load(t.Context(), "emea")
-		if err != nil {
-			t.Fatal(err)
-		}
-		got.Health.Members[0].Verdict = appliance.Up
-		wantStored(t, s, full("emea"), v)
-	})
+	for name, open := range kinds() {
+		t.Run(name, func(t *testing.T) {
+			s := open(t.TempDir())
+			mine := full("emea")
+			v := mustSwap(t, s, mine, "")
+			mine.History[0].By, mine.Places[0].Hops[0].Role = "mallory", "wan"
+			got, _, err := s.Load(t.Context(), "emea")
+			if err != nil {
+				t.Fatal(err)
+			}
+			got.Health.Members[0].Verdict = appliance.Up
+			wantStored(t, s, full("emea"), v)
+		})
+	}
 }
 
 // Both stores keep the same members of a record.
 func TestStoresAgree(t *testing.T) {
 	var loaded []decide.Record
-	forAll(t, func(t *testing.T, s records) {
-		r := full("emea")
-		r.Health.Counters[0].Fails = 2 // not kept from one process to the next
-		mustSwap(t, s, r, "")
-		got, _, err := s.Load(t.Context(), "emea")
-		if err != nil {
-			t.Fatal(err)
-		}
-		loaded = append(loaded, got)
-	})
+	for name, open := range kinds() {
+		t.Run(name, func(t *testing.T) {
+			s := open(t.TempDir())
+			r := full("emea")
+			r.Health.Counters[0].Fails = 2 // not kept from one process to the next
+			mustSwap(t, s, r, "")
+			got, _, err := s.Load(t.Context(), "emea")
+			if err != nil {
+				t.Fatal(err)
+			}
+			loaded = append(loaded, got)
+		})
+	}
 	for _, got := range loaded {
 		if diff := cmp.Diff(full("emea"), got, cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
 			t.Errorf("Load() (-want +got):\n%s", diff)
@@ -174,45 +193,48 @@ func TestStoresAgree(t *testing.T) {
 }
 
 func TestStoreEndsWithTheContext(t *testing.T) {
-	forAll(t, func(t *testing.T, s records) {
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
-		if _, _, err := s.Load(ctx, "emea"); !errors.Is(err, context.Canceled) {
-			t.Errorf("Load() = %v, want context.Canceled", err)
-		}
-		if _, err := s.Swap(ctx, full("emea"), ""); !errors.Is(err, context.Canceled) {
-			t.Errorf("Swap() = %v, want context.Canceled", err)
-		}
-		wantAbsent(t, s, "emea")
-	})
+	for name, open := range kinds() {
+		t.Run(name, func(t *testing.T) {
+			s := open(t.TempDir())
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			if _, _, err := s.Load(ctx, "emea"); !errors.Is(err, context.Canceled) {
+				t.Errorf("Load() = %v, want context.Canceled", err)
+			}
+			if _, err := s.Swap(ctx, full("emea"), ""); !errors.Is(err, context.Canceled) {
+				t.Errorf("Swap() = %v, want context.Canceled", err)
+			}
+			wantAbsent(t, s, "emea")
+		})
+	}
 }
 
 // A record that JSON cannot hold changes nothing.
 func TestStoreRefusesWhatItCannotKeep(t *testing.T) {
-	forAll(t, func(t *testing.T, s records) {
-		v := mustSwap(t, s, full("emea"), "")
-		odd := full("emea")
-		odd.FrozenUntil = time.Date(12026, 1, 1, 0, 0, 0, 0, time.UTC)
-		_, err := s.Swap(t.Context(), odd, v)
-		contains(t, err, "encode record")
-		wantStored(t, s, full("emea"), v)
-	})
+	for name, open := range kinds() {
+		t.Run(name, func(t *testing.T) {
+			s := open(t.TempDir())
+			v := mustSwap(t, s, full("emea"), "")
+			odd := full("emea")
+			odd.FrozenUntil = time.Date(12026, 1, 1, 0, 0, 0, 0, time.UTC)
+			_, err := s.Swap(t.Context(), odd, v)
+			contains(t, err, "encode record")
+			wantStored(t, s, full("emea"), v)
+		})
+	}
 }
 
 // Of eight writers that start from one version, exactly one wins, and the record
 // is the winner's. The file store is opened twice, as by two processes.
 func TestStoreHasOneWinnerForEachVersion(t *testing.T) {
 	const writers, rounds = 8, 25
-	tests := map[string]func(t *testing.T) []records{
-		"file": func(t *testing.T) []records {
-			f := file(t)
-			return []records{f, store.File{Folder: f.Folder, Now: start}}
-		},
-		"memory": func(*testing.T) []records { return []records{new(store.Memory)} },
-	}
-	for name, open := range tests {
+	for name, open := range kinds() {
 		t.Run(name, func(t *testing.T) {
-			stores := open(t)
+			folder := t.TempDir()
+			stores := []records{open(folder)}
+			if name == "file" {
+				stores = append(stores, open(folder))
+			}
 			version := ""
 			for round := range rounds {
 				won := make([]string, writers)

@@ -237,27 +237,22 @@ func TestFileLeftoverThatIsAFolder(t *testing.T) {
 func TestFileThatIsNotOurs(t *testing.T) {
 	tests := []struct {
 		name string
-		make func(t *testing.T, path string)
+		put  func(path string) error
 		part string
 	}{
-		{"later-format", func(t *testing.T, path string) {
-			write(t, path, []byte(`{"format":2,"version":{"n":1},"record":"elsewhere"}`))
+		{"later-format", func(path string) error {
+			return os.WriteFile(path, []byte(`{"format":2,"version":{"n":1},"record":"elsewhere"}`), 0o600)
 		}, "unknown format 2: this program knows 1"},
-		{"a-folder", func(t *testing.T, path string) {
-			write(t, filepath.Join(path, "x"), nil)
-		}, "is a directory"},
-		{"a-loop-of-links", func(t *testing.T, path string) {
-			write(t, filepath.Join(filepath.Dir(path), "x"), nil)
-			if err := os.Symlink(path, path); err != nil {
-				t.Fatal(err)
-			}
-		}, "too many levels of symbolic links"},
+		{"a-folder", func(path string) error { return os.Mkdir(path, 0o700) }, "is a directory"},
+		{"a-loop-of-links", func(path string) error { return os.Symlink(path, path) }, "too many levels of symbolic links"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			f := file(t)
 			path := filepath.Join(f.Folder, "emea.json")
-			test.make(t, path)
+			if err := errors.Join(os.Mkdir(f.Folder, 0o700), test.put(path)); err != nil {
+				t.Fatal(err)
+			}
 			_, _, err := f.Load(t.Context(), "emea")
 			contains(t, err, path, test.part)
 			before, statErr := os.Lstat(path)
@@ -364,7 +359,7 @@ func TestFileCorruptWhileTheLockIsHeld(t *testing.T) {
 	if ok, err := held.TryLock(); !ok || err != nil {
 		t.Fatal(ok, err)
 	}
-	defer held.Close()
+	defer func() { _ = held.Close() }()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
@@ -378,7 +373,9 @@ func TestFileCorruptWhileTheLockIsHeld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		time.AfterFunc(time.Second, func() {
 			write(t, path, content(t, filepath.Join("testdata", "format1.json")))
-			held.Close()
+			if err := held.Close(); err != nil {
+				t.Error(err)
+			}
 		})
 		wantStored(t, f, full("emea"), "3")
 	})
