@@ -45,6 +45,9 @@ type Options struct {
 	// Saw is told what happens during ticks, from several goroutines at once; it
 	// must not block. Nil if nobody listens.
 	Saw func(controller.Event)
+	// Reported gets the report of each tick of Run, from several goroutines at once;
+	// it must not block. Nil if nobody listens.
+	Reported func(*controller.Report)
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 	// Rand spreads the starts of processes that begin together; nil is the
@@ -54,13 +57,14 @@ type Options struct {
 
 // App ticks the groups of one configuration. It is safe for concurrent use.
 type App struct {
-	config  config.Config
-	log     *slog.Logger
-	journal *journal.Log
-	now     func() time.Time
-	rand    *rand.Rand
-	term    lease.Local
-	groups  []*group
+	config   config.Config
+	log      *slog.Logger
+	journal  *journal.Log
+	reported func(*controller.Report)
+	now      func() time.Time
+	rand     *rand.Rand
+	term     lease.Local
+	groups   []*group
 }
 
 // New wires everything. It asks nothing of Azure; it reads the secret and the
@@ -89,7 +93,8 @@ func New(o Options) (*App, error) {
 	}
 	a := &App{
 		config: o.Config, log: o.Logger, journal: &journal.Log{To: o.Logger}, now: o.Now, rand: o.Rand,
-		term: lease.Local{Holder: fmt.Sprintf("%s/%d", host, os.Getpid())},
+		reported: o.Reported,
+		term:     lease.Local{Holder: fmt.Sprintf("%s/%d", host, os.Getpid())},
 	}
 	records := newRecords(o.Config.Store, o.Now)
 	for _, c := range o.Config.Groups {

@@ -64,6 +64,9 @@ func (a *App) watch(ctx context.Context, g *group, start time.Time) {
 		}
 		g.keep(r)
 		a.journal.Tick(ctx, r)
+		if a.reported != nil {
+			a.reported(r)
+		}
 		missed := max(a.now().Sub(next), 0) / g.interval
 		if missed > 0 {
 			a.log.WarnContext(ctx, "tick took longer than its interval", slog.Any("group", r.Group), slog.Duration("took", r.Ended.Sub(r.Started)), slog.Duration("interval", g.interval))

@@ -155,7 +155,8 @@ func newRoot(env Env) *cobra.Command {
 	}
 	add("watch", newRunCmd(g), newTickCmd(g), newPlanCmd(g), newStatusCmd(g))
 	add("order", newFailoverCmd(g), newFailbackCmd(g), newPinCmd(g), newFreezeCmd(g), newThawCmd(g))
-	add("try", newSimCmd(g))
+	add("try", newDemoCmd(g), newSimCmd(g))
+	root.AddCommand(newMeasureCmd(env.Stdout))
 	add("about", newConfigCmd(g), newVersionCmd(g))
 	root.SetHelpCommandGroupID("about")
 	root.SetCompletionCommandGroupID("about")

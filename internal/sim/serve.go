@@ -108,7 +108,7 @@ func (c *Cloud) files(dir string, s *Served) error {
 	default:
 		s.Config = filepath.Join(dir, "hopguard.yaml")
 		conf.Azure.CAFile, conf.Azure.ClientSecretFile = s.CA, secret
-		conf.Store = config.Store{Kind: config.StoreFile, Path: filepath.Join(dir, "state")}
+		conf.Store = config.Store{Kind: config.StoreFile, Path: filepath.Join(dir, stateFolder)}
 		conf.Groups[0].Checks = append(conf.Groups[0].Checks, c.portCheck(s.Ports))
 		text, err := conf.Complete().YAML()
 		if err != nil {
@@ -167,6 +167,9 @@ func (c *Cloud) env(s Served) string {
 	}
 	return b.String()
 }
+
+// stateFolder holds the records, below the folder of a served world.
+const stateFolder = "state"
 
 // identityHeader is the simulator's own default.
 const identityHeader = "identity-header"

@@ -14,7 +14,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"hopguard/internal/app"
 	"hopguard/internal/azuresim"
@@ -146,11 +145,4 @@ func (c *Cloud) Connect(conf config.Config, o app.Options) (*app.App, error) {
 		return nil, fmt.Errorf("wire the simulated Azure: %w", err)
 	}
 	return a, nil
-}
-
-// tcpCheck is a check of the data path: it asks the appliances themselves.
-func tcpCheck(interval, confirm time.Duration, fall int) config.Check {
-	k := config.DefaultCheck(config.KindTCP)
-	k.Name, k.Port, k.Interval, k.Timeout, k.ConfirmInterval, k.Fall = "tcp-443", 443, interval, interval/2, confirm, fall
-	return k
 }
