@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"sync"
@@ -206,10 +207,7 @@ func (t *Timeline) decision(e controller.Event) string {
 	now.decision.Write, now.decision.Until = false, time.Time{} // they follow from the rest
 	before, known := t.decided[e.Group]
 	t.decided[e.Group] = now
-	why := sentence(d.Reason)
-	if d.Refused != "" {
-		why = d.Refused
-	}
+	why := cmp.Or(d.Refused, sentence(d.Reason), string(d.Reason))
 	switch {
 	case known && before == now:
 		return ""
