@@ -2,6 +2,7 @@ package controller_test
 
 import (
 	"errors"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -64,6 +65,24 @@ func TestMembersPlaces(t *testing.T) {
 			t.Errorf("spoke-2 at %s, want 10.1.0.9", got)
 		}
 	})
+	bubble(t, "dead-member-that-has-lost-an-interface", func(t *testing.T) {
+		w := newWorld()
+		both := func(m appliance.MemberName, wan string) {
+			p := w.places[m]
+			p.Hops = append(p.Hops, appliance.Hop{Role: "wan", Addr: netip.MustParseAddr(wan)})
+			w.places[m] = p
+		}
+		both("vmx-a", "10.1.1.4")
+		both("vmx-b", "10.2.1.4")
+		w.put("spoke-2", "emea", a1, "10.1.1.4")
+		expect(t, w.tick(t, controller.Request{}), controller.Agreed, decide.ReasonAdopted)
+		w.place("vmx-a", a1)
+		w.down("vmx-a")
+		expect(t, w.tick(t, controller.Request{}), controller.Degraded, decide.ReasonActiveDown)
+		if got := w.hops("spoke-2"); got != b1+" 10.2.1.4" {
+			t.Errorf("spoke-2 at %s, want both of its routes at vmx-b", got)
+		}
+	})
 	bubble(t, "target-redeployed-just-before-the-failover", func(t *testing.T) {
 		w := settled(t)
 		w.place("vmx-b", "10.2.0.9")
@@ -109,13 +128,7 @@ func TestMembersPlaces(t *testing.T) {
 func TestVerify(t *testing.T) {
 	const nic = appliance.ResourceID(network + "/networkInterfaces/work")
 	to := func(hop string) ([]route.EffectiveRoute, error) {
-		addr := appliance.Hop{}
-		if err := addr.Addr.UnmarshalText([]byte(hop)); err != nil {
-			panic(err)
-		}
-		r := route.EffectiveRoute{Prefix: "10.20.0.0/16", HopType: "VirtualAppliance", Active: true}
-		r.Hops = append(r.Hops, addr.Addr)
-		return []route.EffectiveRoute{r}, nil
+		return []route.EffectiveRoute{{Prefix: "10.20.0.0/16", HopType: "VirtualAppliance", Active: true, Hops: []netip.Addr{netip.MustParseAddr(hop)}}}, nil
 	}
 	verified := func(t *testing.T, w *world) *controller.Report {
 		t.Helper()

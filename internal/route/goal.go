@@ -112,24 +112,16 @@ func (g Goal) targets(to, owner appliance.MemberName, hop netip.Addr) []netip.Ad
 	return out
 }
 
-// stranded says why a route could not move to a member, or "". It is asked for
-// every member and not only for the active one: that a route cannot follow is to
-// be known before the failover that needs it.
-func (g Goal) stranded(r Route, owner appliance.MemberName, role string) string {
-	names := []appliance.MemberName{g.Active}
-	for _, m := range g.Members {
-		names = append(names, m.Member)
+// stranded says why a route could not move to a member, or "".
+func (g Goal) stranded(r Route, owner appliance.MemberName, role string, to appliance.MemberName) string {
+	switch n := len(g.targets(to, owner, r.Hop)); n {
+	case 1:
+		return ""
+	case 0:
+		return fmt.Sprintf("route %s points at %s, role %q of %s, for which %s has no address", r.Name, r.Hop, role, owner, to)
+	default:
+		return fmt.Sprintf("route %s points at %s, role %q of %s, for which %s has %d addresses", r.Name, r.Hop, role, owner, to, n)
 	}
-	for _, name := range names {
-		switch n := len(g.targets(name, owner, r.Hop)); n {
-		case 1:
-		case 0:
-			return fmt.Sprintf("route %s points at %s, role %q of %s, for which %s has no address", r.Name, r.Hop, role, owner, name)
-		default:
-			return fmt.Sprintf("route %s points at %s, role %q of %s, for which %s has %d addresses", r.Name, r.Hop, role, owner, name, n)
-		}
-	}
-	return ""
 }
 
 func (g Goal) member(name appliance.MemberName) MemberHops {
@@ -142,7 +134,8 @@ func (g Goal) member(name appliance.MemberName) MemberHops {
 }
 
 // Diff compares a table with the goal. The order of the members' addresses has
-// no effect. A table that must not be written has no changes and a Problem.
+// no effect. A table that must not be written has no changes and a refusing
+// Problem; one with another Problem is written all the same.
 func (g Goal) Diff(t Table) TablePlan {
 	p := TablePlan{Table: t.ID, ETag: t.ETag, Raw: t.Raw, State: t.State}
 	if !g.Selection.Table(t.Tags) {
@@ -166,9 +159,17 @@ func (g Goal) Diff(t Table) TablePlan {
 			continue
 		}
 		p.Managed = append(p.Managed, Managed{Route: r.Name, Prefix: r.Prefix, Member: owner})
-		if why := g.stranded(r, owner, role); why != "" {
+		if why := g.stranded(r, owner, role, g.Active); why != "" {
 			p.Problem = &Problem{Refused: true, Text: why}
 			continue
+		}
+		// That a route cannot follow to another member is to be known before the
+		// failover that needs it. It is no reason to leave it where it is now: the
+		// other one may be the dead one, deployed anew with an interface fewer.
+		for _, m := range g.Members {
+			if why := g.stranded(r, owner, role, m.Member); why != "" && p.Problem == nil {
+				p.Problem = &Problem{Text: why}
+			}
 		}
 		for _, to := range g.targets(g.Active, owner, r.Hop) { // one, because nothing is stranded
 			if to != r.Hop {
@@ -176,11 +177,13 @@ func (g Goal) Diff(t Table) TablePlan {
 			}
 		}
 	}
-	if p.Problem != nil {
+	switch {
+	case p.Problem != nil && p.Problem.Refused:
 		p.Changes = nil
-	} else if len(p.Managed) == 0 {
+	case p.Problem != nil:
+	case len(p.Managed) == 0:
 		p.Problem = &Problem{Text: fmt.Sprintf("has the tag %s=%s, but no managed route in it points at a member (%s)", g.Selection.TagName, g.Selection.TagValue, g.addresses())}
-	} else if p.Rewrite() && len(p.Changes) == 0 {
+	case p.Rewrite() && len(p.Changes) == 0:
 		p.Problem = &Problem{Text: fmt.Sprintf("has the provisioning state %s: Azure may not use the routes that it shows, so it is written again as it is", p.State)}
 	}
 	return p
