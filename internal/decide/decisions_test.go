@@ -92,7 +92,7 @@ func everySituation(do func(decide.Policy, decide.Record, decide.Input)) {
 			orders = append(orders, &decide.Order{Kind: kind, To: to}, &decide.Order{Kind: kind, To: to, Force: true})
 		}
 	}
-	for _, p := range []decide.Policy{manual(), auto()} {
+	for _, p := range []decide.Policy{manual(), auto(), nightly(2*time.Hour, time.Hour)} {
 		for _, r := range records {
 			for _, ab := range []string{"uu", "ud", "u?", "du", "dd", "d?", "?u", "?d", "??"} {
 				for _, since := range []time.Duration{0, 58 * time.Minute} {

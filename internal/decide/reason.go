@@ -12,6 +12,7 @@ const (
 	ReasonActiveUp        Reason = "active-up"
 	ReasonAdopted         Reason = "adopted"
 	ReasonFailbackWaiting Reason = "failback-waiting"
+	ReasonFailbackWindow  Reason = "failback-window"
 
 	// Automatic transitions.
 	ReasonActiveDown Reason = "active-down"
@@ -39,7 +40,7 @@ const (
 // Reasons lists every reason, in the order of the reference.
 func Reasons() []Reason {
 	return []Reason{
-		ReasonActiveUp, ReasonAdopted, ReasonFailbackWaiting,
+		ReasonActiveUp, ReasonAdopted, ReasonFailbackWaiting, ReasonFailbackWindow,
 		ReasonActiveDown, ReasonFailback,
 		ReasonBothDown, ReasonActiveUnknown, ReasonStandbyUnknown, ReasonHoldDown, ReasonFlapBudget,
 		ReasonPinned, ReasonFrozen, ReasonForced,
@@ -56,6 +57,8 @@ func (r Reason) Sentence() string {
 		return "no record existed: the member that the routes point at was taken as active"
 	case ReasonFailbackWaiting:
 		return "the preferred member is up again and must stay so for the failback delay"
+	case ReasonFailbackWindow:
+		return "the preferred member was up for the failback delay: traffic returns in the next window"
 	case ReasonActiveDown:
 		return "the active member is down and the other one is up: traffic moves"
 	case ReasonFailback:

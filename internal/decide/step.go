@@ -23,6 +23,8 @@ type Policy struct {
 	// FailbackDelay is how long the preferred member must have been up, and how
 	// long ago the last transition must be: a human's switch is not undone at once.
 	FailbackDelay time.Duration
+	// Windows are when traffic may return by itself; none means at any time.
+	Windows []Window
 	// HoldDown is the least time between two automatic transitions. It doubles
 	// with each automatic transition inside Per.
 	HoldDown time.Duration
@@ -30,6 +32,37 @@ type Policy struct {
 	// than 32 count as 32, because the record remembers no more. 0 means no limit.
 	MaxTransitions int
 	Per            time.Duration
+}
+
+// Window is a recurring span of time.
+type Window struct {
+	// Next returns the first start after t, or zero if there is none. It must be a
+	// function of t alone.
+	Next func(t time.Time) time.Time
+	// For is how long the window stays open.
+	For time.Duration
+}
+
+// opens returns when the first of the windows is open: now, later, or never, which
+// is zero.
+func opens(windows []Window, now time.Time) time.Time {
+	if len(windows) == 0 {
+		return now
+	}
+	var first time.Time
+	for _, w := range windows {
+		start := w.Next(now.Add(-w.For))
+		if start.IsZero() {
+			continue
+		}
+		if !start.After(now) {
+			return now
+		}
+		if first.IsZero() || start.Before(first) {
+			first = start
+		}
+	}
+	return first
 }
 
 // Share is how many managed routes point at a member now.
@@ -170,6 +203,10 @@ func (p Policy) perhapsReturn(r Record, in Input) (Record, Decision) {
 	}
 	if in.Now.Before(ready) {
 		stay.Reason, stay.Until = ReasonFailbackWaiting, ready
+		return r, stay
+	}
+	if open := opens(p.Windows, in.Now); !open.Equal(in.Now) {
+		stay.Reason, stay.Until = ReasonFailbackWindow, open
 		return r, stay
 	}
 	from := r.Active
