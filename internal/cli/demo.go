@@ -36,10 +36,11 @@ in which Azure Resource Manager is out of order at the same time.`,
 				return err
 			}
 			d.Failure = sim.Failure(failure)
-			d.Out, d.Color = g.env.Stdout, g.color(g.env.Stdout)
+			d.Out = g.env.Stdout
 			if asJSON {
-				d.Out, d.Color = g.env.Stderr, g.color(g.env.Stderr)
+				d.Out = g.env.Stderr
 			}
+			d.Color, d.Width = g.color(d.Out), width(d.Out)
 			if d.Hold {
 				var done func() error
 				if d.Dir, done, err = folder(); err != nil {

@@ -33,8 +33,9 @@ type Demo struct {
 	Seed    uint64
 	// Out gets the story.
 	Out io.Writer
-	// Color allows ANSI colours.
+	// Color allows ANSI colours, and Width breaks lines; 0 breaks none.
 	Color bool
+	Width int
 	// Hold keeps the world served, and hopguard watching, until the context ends.
 	// It needs Dir.
 	Hold bool
@@ -132,7 +133,7 @@ func (d Demo) open() (*show, error) {
 	members := cloud.appliances()
 	s := &show{
 		Demo: d, cloud: cloud, flows: flows, from: members[0].Name, to: members[1].Name,
-		screen: &screen{w: d.Out, color: d.Color}, rec: &recorder{},
+		screen: &screen{w: d.Out, color: d.Color, width: d.Width}, rec: &recorder{},
 		moved: make(chan struct{}), back: make(chan struct{}),
 	}
 	return s, nil
@@ -165,6 +166,9 @@ func (s *show) scenes(ctx context.Context) error {
 				return err
 			}
 		}
+		if s.Failure == NVAAndAPI {
+			s.outOfOrder(ctx)
+		}
 		for _, done := range []chan struct{}{s.moved, s.back} {
 			select {
 			case <-done:
@@ -172,7 +176,8 @@ func (s *show) scenes(ctx context.Context) error {
 				return nil // the result says what is missing
 			}
 		}
-		return pause(ctx, quietTime)
+		pause(ctx, quietTime)
+		return nil
 	})
 }
 
@@ -183,10 +188,9 @@ func (s *show) blind(ctx context.Context) error {
 		if err := s.strike(ctx); err != nil {
 			return err
 		}
-		if err := pause(ctx, blindTime); err != nil {
-			return err
-		}
-		s.event(time.Now(), "blind", yellow, "Azure says that %s is running, and nothing is done. Its packets are lost.", s.from)
+		pause(ctx, blindTime)
+		asked, last := s.rec.asked()
+		s.event(time.Now(), "BLIND", yellow, "asked %d times since, the last answer: %s. So nothing is done, and packets are lost.", asked, last)
 		s.event(time.Now(), "watching", bold, "a check of the data path is added: tcp port 443, every %s", demoInterval)
 		return nil
 	})
@@ -194,9 +198,7 @@ func (s *show) blind(ctx context.Context) error {
 
 // strike waits a while and then breaks the active appliance.
 func (s *show) strike(ctx context.Context) error {
-	if err := pause(ctx, healthyTime); err != nil {
-		return err
-	}
+	pause(ctx, healthyTime)
 	now := time.Now()
 	s.rec.fail(appliance.MemberName(s.from), now)
 	if err := s.Failure.inflict(s.cloud, s.from); err != nil {
@@ -204,6 +206,14 @@ func (s *show) strike(ctx context.Context) error {
 	}
 	s.event(now, "FAILURE", red, "%s", s.Failure.sentence(s.from))
 	return nil
+}
+
+// outOfOrder tells when the API's trouble changes and ends.
+func (s *show) outOfOrder(ctx context.Context) {
+	pause(ctx, apiDown)
+	s.event(time.Now(), "ARM", yellow, "answers no longer 503, but 429 to everything")
+	pause(ctx, apiThrottled-apiDown)
+	s.event(time.Now(), "ARM", green, "answers again")
 }
 
 // while runs hopguard's daemon with a setting as long as the scene lasts.
@@ -274,11 +284,10 @@ func (s *show) packets(at time.Time, news, all []passage) bool {
 	return true
 }
 
-// pause waits; an end of ctx is no error, the demo goes on to its end.
-func pause(ctx context.Context, d time.Duration) error {
+// pause waits. An end of ctx is no error: the demo goes on to its end.
+func pause(ctx context.Context, d time.Duration) {
 	select {
 	case <-time.After(d):
 	case <-ctx.Done():
 	}
-	return nil
 }

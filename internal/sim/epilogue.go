@@ -14,7 +14,7 @@ import (
 func (s *show) prologue() {
 	p := azuresim.ProfileDefault()
 	s.say("%s", s.paint(bold, "hopguard demo: "+s.Failure.sentence(s.from)))
-	s.say("Azure is simulated: a write takes %s, its fabric follows %s later. hopguard is the real one,\nand so is the time.\n", p.WriteTime, p.FabricDelay)
+	s.say("Azure is simulated: a write takes %s, its fabric follows %s later. \nhopguard is the real one, and so is the time.\n", p.WriteTime, p.FabricDelay)
 	s.say("%s\n", s.cloud.picture())
 }
 
@@ -44,7 +44,7 @@ func (s *show) epilogue(r Result) {
 	}
 	s.say("")
 	s.verdict(r.moved() == r.Managed && r.Managed > 0, "%d of %d managed routes moved from %s to %s", r.moved(), r.Managed, r.From, r.To)
-	s.verdict(len(r.Other) == 0, "nothing else changed: %d route tables compared member by member, two of them not hopguard's", r.Tables)
+	s.verdict(len(r.Other) == 0, "nothing else changed: %d route tables compared member by member, %d of them not hopguard's", r.Tables, r.Tables-s.cloud.managed())
 	for _, other := range r.Other {
 		s.say("       %s", other)
 	}
@@ -66,9 +66,9 @@ func (s *show) compared(all []Measured) {
 		return
 	}
 	s.heading(fmt.Sprintf("The same failure, other settings (virtual time; median of %d moments of failure)", all[0].Runs))
-	s.say("%-66s %8s %8s %8s %8s", "", "detected", "decided", "written", "traffic")
+	s.say("%-50s %8s %8s %8s %8s", "", "detected", "decided", "written", "traffic")
 	for _, m := range all {
-		s.say("%-66s %8s %8s %8s %8s", m.Setting, seconds(m.Detected), seconds(m.Decided), seconds(m.Written), seconds(m.Back))
+		s.say("%-50s %8s %8s %8s %8s", m.Setting, seconds(m.Detected), seconds(m.Decided), seconds(m.Written), seconds(m.Back))
 	}
 	s.say("written: the last table had succeeded. traffic: all workloads reach the branches again.")
 }

@@ -19,7 +19,10 @@ type recorder struct {
 	// detected is when the first check of the member had failed, decided when a
 	// transition away from it was.
 	detected, decided time.Time
-	tables            map[appliance.ResourceID]stages
+	// observed counts the observations of the member, and last is the newest.
+	observed int
+	last     appliance.Observation
+	tables   map[appliance.ResourceID]stages
 	// lost is when the first packets were, back when the packets of all flows arrived
 	// again, and flows when those of each did.
 	lost, back time.Time
@@ -47,6 +50,9 @@ func (r *recorder) saw(e controller.Event) {
 	}
 	switch e.Kind {
 	case controller.EventObserved:
+		if e.Observation.Member == r.member {
+			r.observed, r.last = r.observed+1, e.Observation
+		}
 		if o := e.Observation; r.detected.IsZero() && o.Member == r.member && o.Outcome == appliance.Fail {
 			r.detected = o.At.Add(o.Took)
 		}
@@ -186,4 +192,11 @@ func (r *recorder) outage(now time.Time) time.Duration {
 	default:
 		return r.back.Sub(r.lost)
 	}
+}
+
+// asked is how often the member was asked since it failed, and what it said last.
+func (r *recorder) asked() (times int, last string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.observed, fmt.Sprintf("%s %s %s: %s", r.last.Member, r.last.Check, r.last.Outcome, r.last.Evidence)
 }

@@ -27,7 +27,7 @@ func settings() []setting {
 	return []setting{
 		{"this demo: tcp every 1s, vm-status every 2s", demoSetting},
 		{"hopguard's defaults: vm-status every 10s", func(*config.Config) {}},
-		{"the function it replaces: vm-status every 30s, tables one by one", oldSetting},
+		{"the old function: every 30s, one table at a time", oldSetting},
 	}
 }
 
