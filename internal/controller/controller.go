@@ -64,10 +64,12 @@ type Check struct {
 // Controller ticks one group. All fields but Saw are required. One Tick may run
 // at a time.
 type Controller struct {
-	Group     appliance.Group
-	Policy    decide.Policy
-	Checks    []Check
-	Vote      decide.Vote
+	Group  appliance.Group
+	Policy decide.Policy
+	Checks []Check
+	Vote   decide.Vote
+	// Witness says that the Prober asks a witness in each round.
+	Witness   bool
 	Selection route.Selection
 	Verify    Verify
 

@@ -14,10 +14,10 @@ import (
 // Each check is repeated a bounded number of times, so that unknown outcomes end
 // it too, and by itself, so that a fast one does not use up the tries of a slow one.
 func (c *Controller) settle(ctx context.Context, before decide.Health) (decide.Health, []appliance.Observation) {
-	checks := make([]decide.Check, len(c.Checks))
+	rules := decide.Rules{Group: c.Group, Checks: make([]decide.Check, len(c.Checks)), Vote: c.Vote, Witness: c.Witness}
 	left := make([]int, len(c.Checks)) // how often each may still be repeated
 	for i, check := range c.Checks {
-		checks[i], left[i] = check.Check, check.Fall+check.Rise-1
+		rules.Checks[i], left[i] = check.Check, check.Fall+check.Rise-1
 	}
 	began := make([]time.Time, len(c.Checks))
 	health, all := before, []appliance.Observation{}
@@ -38,7 +38,7 @@ func (c *Controller) settle(ctx context.Context, before decide.Health) (decide.H
 			c.tell(Event{Kind: EventObserved, Observation: o, At: o.At})
 		}
 		all = append(all, round...)
-		health = decide.Judge(c.Group, checks, c.Vote, health, round, c.Now())
+		health = decide.Judge(rules, health, round, c.Now())
 		if !c.sleepUntilDue(ctx, health, began, left) {
 			break
 		}

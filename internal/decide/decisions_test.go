@@ -97,7 +97,10 @@ func everySituation(do func(decide.Policy, decide.Record, decide.Input)) {
 			for _, ab := range []string{"uu", "ud", "u?", "du", "dd", "d?", "?u", "?d", "??"} {
 				for _, since := range []time.Duration{0, 58 * time.Minute} {
 					for _, o := range orders {
-						do(p, r, decide.Input{Now: at(time.Hour - time.Minute + 10*time.Second), Health: health(ab, at(since)), Order: o})
+						h := health(ab, at(since))
+						do(p, r, decide.Input{Now: at(time.Hour - time.Minute + 10*time.Second), Health: h, Order: o})
+						h.Suspect = true
+						do(p, r, decide.Input{Now: at(time.Hour - time.Minute + 10*time.Second), Health: h, Order: o})
 					}
 				}
 			}

@@ -21,6 +21,7 @@ func full() decide.Record {
 		Health: decide.Health{
 			Members:  []decide.MemberHealth{{Member: "a", Verdict: appliance.Up, Since: at(1)}},
 			Counters: []decide.Counter{{Member: "a", Check: "tcp", Settled: appliance.Up, Passes: 1, Fails: 1, Last: appliance.Pass}},
+			Suspect:  true,
 		},
 		Places: []decide.Addresses{{
 			Member: "a", Hops: []appliance.Hop{hop("lan", "10.1.0.4")}, Subnets: []appliance.ResourceID{"s"}, Seen: at(2),

@@ -15,6 +15,9 @@ type Check struct {
 	Fall int
 	// Rise is how many passes in a row bring a check that said down back to up.
 	Rise int
+	// DataPath says that the observer sends something to the member itself, so that
+	// a failure may be the observer's own. A provider's word about a member is not.
+	DataPath bool
 }
 
 // Vote says how the checks of a member make one verdict.
@@ -23,6 +26,23 @@ type Vote struct {
 	// "all". Values outside 1..checks are taken as the nearest.
 	Down int
 }
+
+// Rules say how a group's observations are judged.
+type Rules struct {
+	Group  appliance.Group
+	Checks []Check
+	Vote   Vote
+	// Witness says that each round has an observation of the witness, a target that
+	// depends on no member. While it does not pass, the observer is suspect, and
+	// failures on the data path say nothing.
+	Witness bool
+}
+
+// The witness is observed under the name of no member, by one check.
+const (
+	Witness      appliance.MemberName = ""
+	WitnessCheck                      = "witness"
+)
 
 // Counter counts the outcomes of one check of one member.
 type Counter struct {
@@ -91,6 +111,8 @@ type MemberHealth struct {
 type Health struct {
 	Members  []MemberHealth `json:"members"`
 	Counters []Counter      `json:"counters"`
+	// Suspect says that the newest observation of the witness was no pass.
+	Suspect bool `json:"-"`
 }
 
 // Of returns the verdict on a member; Undecided if nothing was ever seen of it.
@@ -122,25 +144,41 @@ func (h Health) Unsettled(check string) bool {
 // Judge counts one round of observations and votes. The order of the
 // observations has no effect; of several observations of one check and member
 // only the newest counts.
-func Judge(group appliance.Group, checks []Check, vote Vote, before Health, round []appliance.Observation, now time.Time) Health {
-	var after Health
-	for _, m := range group.Members {
+func Judge(rules Rules, before Health, round []appliance.Observation, now time.Time) Health {
+	after := Health{Suspect: rules.suspect(before, round)}
+	for _, m := range rules.Group.Members {
 		var says []appliance.Verdict
-		for _, check := range checks {
+		for _, check := range rules.Checks {
 			c := before.counter(m.Name, check.Name)
 			if o, ok := newest(round, m.Name, check.Name); ok {
+				if after.Suspect && check.DataPath && o.Outcome == appliance.Fail {
+					o.Outcome = appliance.Unknown
+				}
 				c = c.count(o.Outcome, check)
 			}
 			after.Counters = append(after.Counters, c)
 			says = append(says, c.Verdict())
 		}
 		mh := before.Of(m.Name)
-		if v := vote.verdict(says); v != mh.Verdict || mh.Since.IsZero() {
+		if v := rules.Vote.verdict(says); v != mh.Verdict || mh.Since.IsZero() {
 			mh = MemberHealth{Member: m.Name, Verdict: v, Since: now}
 		}
 		after.Members = append(after.Members, mh)
 	}
 	return after
+}
+
+// suspect reports whether the observer itself may be cut off. A round without the
+// witness says nothing new about it.
+func (r Rules) suspect(before Health, round []appliance.Observation) bool {
+	if !r.Witness {
+		return false
+	}
+	o, ok := newest(round, Witness, WitnessCheck)
+	if !ok {
+		return before.Suspect
+	}
+	return o.Outcome != appliance.Pass
 }
 
 func (h Health) counter(member appliance.MemberName, check string) Counter {

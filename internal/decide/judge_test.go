@@ -75,7 +75,7 @@ func TestJudgeCounts(t *testing.T) {
 			var unsettled strings.Builder
 			for i, o := range tt.outcomes {
 				round := []appliance.Observation{{Member: "a", Check: "tcp", Outcome: outcome(o), At: at(time.Duration(i) * time.Second)}}
-				h = decide.Judge(pair(), checks, decide.Vote{Down: 1}, h, round, at(time.Duration(i)*time.Second))
+				h = decide.Judge(decide.Rules{Group: pair(), Checks: checks, Vote: decide.Vote{Down: 1}}, h, round, at(time.Duration(i)*time.Second))
 				verdicts = append(verdicts, h.Of("a").Verdict)
 				if h.Unsettled("http") {
 					t.Errorf("Unsettled(http) = true, want false: it is not tcp")
@@ -134,7 +134,7 @@ func TestJudgeVotes(t *testing.T) {
 				checks = append(checks, decide.Check{Name: name, Fall: 1, Rise: 1})
 				round = append(round, appliance.Observation{Member: "a", Check: name, Outcome: outcome(o)})
 			}
-			h := decide.Judge(pair(), checks, decide.Vote{Down: tt.down}, decide.Health{}, round, epoch)
+			h := decide.Judge(decide.Rules{Group: pair(), Checks: checks, Vote: decide.Vote{Down: tt.down}}, decide.Health{}, round, epoch)
 			if got := h.Of("a").Verdict; got != tt.want {
 				t.Errorf("verdict of %q with %d to be down = %v, want %v", tt.says, tt.down, got, tt.want)
 			}
@@ -166,7 +166,7 @@ func TestJudgeTakesTheNewestObservation(t *testing.T) {
 	checks := []decide.Check{{Name: "tcp", Fall: 1, Rise: 1}}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			forward := decide.Judge(pair(), checks, decide.Vote{}, decide.Health{}, tt.round, epoch)
+			forward := decide.Judge(decide.Rules{Group: pair(), Checks: checks}, decide.Health{}, tt.round, epoch)
 			if got := letters([]appliance.Verdict{forward.Of("a").Verdict}); got != tt.want {
 				t.Errorf("verdict = %s, want %s", got, tt.want)
 			}
@@ -174,7 +174,7 @@ func TestJudgeTakesTheNewestObservation(t *testing.T) {
 			for i := range tt.round {
 				reversed = append(reversed, tt.round[len(tt.round)-1-i])
 			}
-			backward := decide.Judge(pair(), checks, decide.Vote{}, decide.Health{}, reversed, epoch)
+			backward := decide.Judge(decide.Rules{Group: pair(), Checks: checks}, decide.Health{}, reversed, epoch)
 			if diff := cmp.Diff(forward, backward); diff != "" {
 				t.Errorf("Judge() depends on the order (-forward +backward):\n%s", diff)
 			}
@@ -195,7 +195,7 @@ func TestJudgeKeepsSinceWhileTheVerdictStands(t *testing.T) {
 	}
 	for i, w := range wants {
 		now := at(time.Duration(i) * 10 * time.Second)
-		h = decide.Judge(pair(), checks, decide.Vote{}, h, []appliance.Observation{{Member: "a", Check: "tcp", Outcome: outcome(w.outcome)}}, now)
+		h = decide.Judge(decide.Rules{Group: pair(), Checks: checks}, h, []appliance.Observation{{Member: "a", Check: "tcp", Outcome: outcome(w.outcome)}}, now)
 		if got, want := h.Of("a").Since, at(w.since); !got.Equal(want) {
 			t.Errorf("Since after outcome %d (%c) = %v, want %v", i, w.outcome, got, want)
 		}
@@ -212,7 +212,7 @@ func TestJudgeKnowsOnlyTheGroupsMembersAndChecks(t *testing.T) {
 		Members:  []decide.MemberHealth{{Member: "old", Verdict: appliance.Up, Since: epoch}},
 		Counters: []decide.Counter{{Member: "old", Check: "tcp", Settled: appliance.Up}, {Member: "a", Check: "gone", Settled: appliance.Down}},
 	}
-	h := decide.Judge(pair(), []decide.Check{{Name: "tcp", Fall: 2, Rise: 2}}, decide.Vote{}, before,
+	h := decide.Judge(decide.Rules{Group: pair(), Checks: []decide.Check{{Name: "tcp", Fall: 2, Rise: 2}}}, before,
 		[]appliance.Observation{{Member: "old", Check: "tcp", Outcome: appliance.Pass}, {Member: "a", Check: "tcp", Outcome: appliance.Pass}}, at(time.Second))
 	want := decide.Health{
 		Members: []decide.MemberHealth{{Member: "a", Verdict: appliance.Up, Since: at(time.Second)}, {Member: "b", Since: at(time.Second)}},
@@ -235,6 +235,6 @@ func TestJudgeRefusesImpossibleOutcomes(t *testing.T) {
 			t.Error("Judge() returned, want a panic: an outcome without a meaning is a broken invariant")
 		}
 	}()
-	decide.Judge(pair(), []decide.Check{{Name: "tcp", Fall: 1, Rise: 1}}, decide.Vote{}, decide.Health{},
+	decide.Judge(decide.Rules{Group: pair(), Checks: []decide.Check{{Name: "tcp", Fall: 1, Rise: 1}}}, decide.Health{},
 		[]appliance.Observation{{Member: "a", Check: "tcp", Outcome: 7}}, epoch)
 }

@@ -22,6 +22,8 @@ type world struct {
 	record decide.Record
 	ticks  int
 
+	witness bool
+
 	automatic []time.Time // the automatic transitions
 	force     bool        // a human forced the active member, and it was not up since
 }
@@ -40,12 +42,22 @@ func newWorld(t *rapid.T) *world {
 		w.checks = append(w.checks, decide.Check{Name: name, Fall: rapid.IntRange(1, 3).Draw(t, "fall"), Rise: rapid.IntRange(1, 3).Draw(t, "rise")})
 	}
 	w.vote.Down = rapid.IntRange(0, 3).Draw(t, "vote")
+	w.witness = rapid.Bool().Draw(t, "witness")
+	w.checks[0].DataPath = rapid.Bool().Draw(t, "data path")
 	return w
+}
+
+func (w *world) rules() decide.Rules {
+	return decide.Rules{Group: w.policy.Group, Checks: w.checks, Vote: w.vote, Witness: w.witness}
 }
 
 // observe draws one round: for each member and check nothing, one or two looks.
 func (w *world) observe(t *rapid.T) []appliance.Observation {
 	var round []appliance.Observation
+	for range rapid.IntRange(0, 2).Draw(t, "looks at the witness") {
+		o := rapid.SampledFrom([]appliance.Outcome{appliance.Pass, appliance.Pass, appliance.Fail, appliance.Unknown}).Draw(t, "witness outcome")
+		round = append(round, appliance.Observation{Member: decide.Witness, Check: decide.WitnessCheck, Outcome: o, At: w.now.Add(time.Duration(rapid.IntRange(0, 1).Draw(t, "at")))})
+	}
 	for _, m := range w.policy.Group.Members {
 		// Members are mostly all well or all ill: random noise never settles.
 		mood := rapid.SampledFrom([]appliance.Outcome{appliance.Pass, appliance.Fail, appliance.Unknown}).Draw(t, "mood of "+string(m.Name))
@@ -80,7 +92,7 @@ func (w *world) tick(t *rapid.T) {
 	w.ticks++
 	w.now = w.now.Add(time.Duration(rapid.IntRange(0, 40).Draw(t, "seconds")) * time.Second)
 	round := w.observe(t)
-	w.health = decide.Judge(w.policy.Group, w.checks, w.vote, w.health, round, w.now)
+	w.health = decide.Judge(w.rules(), w.health, round, w.now)
 	in := decide.Input{
 		Now: w.now, Health: w.health, Order: w.order(t),
 		Shares: []decide.Share{{Member: "a", Routes: rapid.IntRange(0, 2).Draw(t, "routes a")}, {Member: "b", Routes: rapid.IntRange(0, 2).Draw(t, "routes b")}},
@@ -109,7 +121,7 @@ func (w *world) checkFunction(t *rapid.T, before decide.Record, in decide.Input,
 	if err != nil {
 		t.Fatal(err)
 	}
-	health := decide.Health{Members: slices.Clone(in.Health.Members), Counters: slices.Clone(in.Health.Counters)}
+	health := decide.Health{Members: slices.Clone(in.Health.Members), Counters: slices.Clone(in.Health.Counters), Suspect: in.Health.Suspect}
 	again, d2 := decide.Step(w.policy, stored, in)
 	if !again.Equal(after) || d2 != d {
 		t.Fatalf("Step() with the stored record = %+v, %+v, want %+v, %+v", again, d2, after, d)
@@ -242,8 +254,8 @@ func TestVerdictsDoNotDependOnTheOrderOfObservations(t *testing.T) {
 		w := newWorld(t)
 		round := w.observe(t)
 		shuffled := rapid.Permutation(round).Draw(t, "order")
-		a := decide.Judge(w.policy.Group, w.checks, w.vote, decide.Health{}, round, w.now)
-		b := decide.Judge(w.policy.Group, w.checks, w.vote, decide.Health{}, shuffled, w.now)
+		a := decide.Judge(w.rules(), decide.Health{}, round, w.now)
+		b := decide.Judge(w.rules(), decide.Health{}, shuffled, w.now)
 		if d := diff(a, b); d != "" {
 			t.Fatalf("Judge() of the shuffled round differs (-ordered +shuffled):\n%s", d)
 		}
@@ -255,11 +267,11 @@ func TestJudgeIsAFunction(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(t)
 		w.tick(t)
-		before := decide.Health{Members: slices.Clone(w.health.Members), Counters: slices.Clone(w.health.Counters)}
+		before := decide.Health{Members: slices.Clone(w.health.Members), Counters: slices.Clone(w.health.Counters), Suspect: w.health.Suspect}
 		round := w.observe(t)
 		given := slices.Clone(round)
-		a := decide.Judge(w.policy.Group, w.checks, w.vote, w.health, round, w.now)
-		b := decide.Judge(w.policy.Group, w.checks, w.vote, w.health, round, w.now)
+		a := decide.Judge(w.rules(), w.health, round, w.now)
+		b := decide.Judge(w.rules(), w.health, round, w.now)
 		if d := diff(a, b) + diff(before, w.health) + diff(given, round); d != "" {
 			t.Fatalf("Judge() differs the second time, or changed what it was given:\n%s", d)
 		}

@@ -19,11 +19,12 @@ const (
 	ReasonFailback   Reason = "failback"
 
 	// The active member does not carry traffic, or may not, and hopguard holds.
-	ReasonBothDown       Reason = "both-down"
-	ReasonActiveUnknown  Reason = "active-unknown"
-	ReasonStandbyUnknown Reason = "standby-unknown"
-	ReasonHoldDown       Reason = "hold-down"
-	ReasonFlapBudget     Reason = "flap-budget"
+	ReasonBothDown        Reason = "both-down"
+	ReasonActiveUnknown   Reason = "active-unknown"
+	ReasonStandbyUnknown  Reason = "standby-unknown"
+	ReasonObserverSuspect Reason = "observer-suspect"
+	ReasonHoldDown        Reason = "hold-down"
+	ReasonFlapBudget      Reason = "flap-budget"
 
 	// A human decides.
 	ReasonPinned       Reason = "pinned"
@@ -42,7 +43,7 @@ func Reasons() []Reason {
 	return []Reason{
 		ReasonActiveUp, ReasonAdopted, ReasonFailbackWaiting, ReasonFailbackWindow,
 		ReasonActiveDown, ReasonFailback,
-		ReasonBothDown, ReasonActiveUnknown, ReasonStandbyUnknown, ReasonHoldDown, ReasonFlapBudget,
+		ReasonBothDown, ReasonActiveUnknown, ReasonStandbyUnknown, ReasonObserverSuspect, ReasonHoldDown, ReasonFlapBudget,
 		ReasonPinned, ReasonFrozen, ReasonForced,
 		ReasonOrdered, ReasonOrderPin, ReasonOrderFreeze, ReasonOrderThaw, ReasonOrderRefused, ReasonOrderNothing,
 	}
@@ -69,6 +70,8 @@ func (r Reason) Sentence() string {
 		return "nothing is known of the active member: nothing is written"
 	case ReasonStandbyUnknown:
 		return "the active member is down but the other one is not proven up: traffic stays"
+	case ReasonObserverSuspect:
+		return "the witness does not answer either: the observer may be cut off, so its failures say nothing"
 	case ReasonHoldDown:
 		return "the active member is down, but the last automatic transition is too recent"
 	case ReasonFlapBudget:

@@ -182,7 +182,7 @@ func (s *story) rounds(t *testing.T, d *datadriven.TestData) {
 				}
 			}
 		}
-		s.health = decide.Judge(s.policy.Group, s.checks, s.vote, s.health, round, s.now)
+		s.health = decide.Judge(decide.Rules{Group: s.policy.Group, Checks: s.checks, Vote: s.vote}, s.health, round, s.now)
 	}
 }
 

@@ -157,8 +157,16 @@ func (p Policy) automatic(r Record, in Input) (Record, Decision) {
 	case active.Verdict == appliance.Down:
 		return p.perhapsFailOver(r, in)
 	default:
-		return r, Decision{Reason: ReasonActiveUnknown, Active: r.Active}
+		return r, Decision{Reason: in.doubt(ReasonActiveUnknown), Active: r.Active}
 	}
+}
+
+// doubt names the observer if it may be why nothing is known.
+func (in Input) doubt(otherwise Reason) Reason {
+	if in.Health.Suspect {
+		return ReasonObserverSuspect
+	}
+	return otherwise
 }
 
 func (p Policy) perhapsFailOver(r Record, in Input) (Record, Decision) {
@@ -172,7 +180,7 @@ func (p Policy) perhapsFailOver(r Record, in Input) (Record, Decision) {
 		hold.Reason = ReasonBothDown
 		return r, hold
 	case appliance.Undecided:
-		hold.Reason = ReasonStandbyUnknown
+		hold.Reason = in.doubt(ReasonStandbyUnknown)
 		return r, hold
 	case appliance.Up:
 	default:
