@@ -143,6 +143,16 @@ func TestTextWidth(t *testing.T) {
 	}
 }
 
+// A short text stays in its row, however little room there is.
+func TestTextWidthOfShortText(t *testing.T) {
+	r := quiet()
+	r.Record.Places = []decide.Addresses{{Member: "vmx-a", Hops: []appliance.Hop{hop("lan", "10.1.0.4")}}}
+	got := text(t, r, journal.TextOptions{Width: 78})
+	if want := "(1h)   lan=10.1.0.4\n"; !strings.Contains(got, want) {
+		t.Errorf("no line ends in %q:\n%s", want, got)
+	}
+}
+
 // Names and errors come from other machines; none may move the cursor.
 func TestTextIsClean(t *testing.T) {
 	evil := "\x1b[2J\x07\u202e\r\nx\u0085"

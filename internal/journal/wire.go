@@ -239,18 +239,12 @@ func stage(o route.Outcome) route.Stage {
 	}
 }
 
-// members are the names of the group's members, in their order, as far as the
-// tick came to know them.
+// members are the names of the group's members, in their order; none if the tick
+// ended before it probed.
 func members(r *controller.Report) []appliance.MemberName {
-	var out []appliance.MemberName
-	for _, m := range r.Health.Members {
-		out = append(out, m.Member)
-	}
-	if len(out) > 0 {
-		return out
-	}
-	for _, a := range r.Record.Places { // the tick ended before it probed
-		out = append(out, a.Member)
+	out := make([]appliance.MemberName, len(r.Health.Members))
+	for i, m := range r.Health.Members {
+		out[i] = m.Member
 	}
 	return out
 }

@@ -8,9 +8,11 @@ import (
 	"testing"
 	"time"
 
+	"hopguard/internal/appliance"
 	"hopguard/internal/controller"
 	"hopguard/internal/decide"
 	"hopguard/internal/journal"
+	"hopguard/internal/route"
 )
 
 func encode(t *testing.T, r *controller.Report) string {
@@ -107,6 +109,17 @@ func TestWireStages(t *testing.T) {
 		if got := journal.Wire(r).Tables[0].Stage; string(got) != step.want {
 			t.Errorf("%s: stage is %q, want %q", step.name, got, step.want)
 		}
+	}
+}
+
+// A table that was read and planned again is shown as it was written.
+func TestWireShowsWhatWasWritten(t *testing.T) {
+	r := failover()
+	r.Outcomes[0].Changes = r.Outcomes[0].Changes[1:]
+	r.Outcomes[0].Table = appliance.ResourceID(strings.ToUpper(string(r.Outcomes[0].Table)))
+	got := journal.Wire(r).Tables[0]
+	if len(got.Changes) != 1 || got.Changes[0].Route != "to-branch-b" || got.Stage != route.StageReadBack {
+		t.Errorf("table is %+v, want the one change that was written", got)
 	}
 }
 
