@@ -51,37 +51,31 @@ func availabilities() operation {
 type feed struct {
 	op operation
 
-	mu     sync.Mutex // guards wanted; never held while waiting
-	wanted map[string]interested
+	mu     sync.Mutex           // guards wanted; never held while waiting
+	wanted map[string]time.Time // when each id was asked for, last
 
 	round round // its turn guards what follows
 	whole time.Time
 	held  reply
 }
 
-// interested says who asked for an id.
-type interested struct {
-	id   string // as it was written
-	last time.Time
-}
-
 // reply is what a call brought. Nobody changes it after that.
 type reply struct {
 	sent  time.Time       // before the first question went out
 	all   bool            // the whole organization was asked for
-	asked map[string]bool // else these ids, folded
+	asked map[string]bool // else these ids
 	rows  []object
-	byID  map[string][]object // by folded id
+	byID  map[string][]object
 }
 
 func newFeed(op operation) *feed {
-	return &feed{op: op, wanted: map[string]interested{}, round: newRound()}
+	return &feed{op: op, wanted: map[string]time.Time{}, round: newRound()}
 }
 
-// fold makes ids comparable: people write serials in any case.
-func fold(id string) string { return strings.ToUpper(id) }
+// capitals writes an id as Meraki does. People write serials in any case.
+func capitals[T ~string](id T) string { return strings.ToUpper(strings.TrimSpace(string(id))) }
 
-// ask returns the rows of some ids in the order of asking, or all rows in the order
+// ask returns the rows of some ids, in capitals, in the order of asking, or all rows in the order
 // of the answer, and the time before which they were asked for.
 func (f *feed) ask(ctx context.Context, c *Client, o *organization, ids []string) ([]object, time.Time, error) {
 	if o.id == "" || slices.Contains(ids, "") {
@@ -109,20 +103,16 @@ func (f *feed) want(ids []string, t time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, id := range ids {
-		f.wanted[fold(id)] = interested{id: id, last: t}
+		f.wanted[id] = t
 	}
-	maps.DeleteFunc(f.wanted, func(_ string, i interested) bool { return t.Sub(i.last) > interest })
+	maps.DeleteFunc(f.wanted, func(_ string, last time.Time) bool { return t.Sub(last) > interest })
 }
 
 // all returns the ids that are wanted, in an order of their own.
 func (f *feed) all() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	var ids []string
-	for _, key := range slices.Sorted(maps.Keys(f.wanted)) {
-		ids = append(ids, f.wanted[key].id)
-	}
-	return ids
+	return slices.Sorted(maps.Keys(f.wanted))
 }
 
 // fetch reads the rows of all ids that are wanted. If the API refuses the filter,
@@ -135,7 +125,7 @@ func (f *feed) fetch(ctx context.Context, c *Client, o *organization, whole bool
 	}
 	r := reply{all: len(ids) == 0, asked: map[string]bool{}}
 	for _, id := range ids {
-		r.asked[fold(id)] = true
+		r.asked[id] = true
 	}
 	rows, sent, err := f.read(ctx, c, o, ids)
 	if len(ids) > 0 && refusedFilter(err) {
@@ -186,7 +176,7 @@ func refusedFilter(err error) bool {
 func (r *reply) fill(rows []object, id func(object) string) {
 	r.rows, r.byID = rows, map[string][]object{}
 	for _, row := range rows {
-		key := fold(id(row))
+		key := capitals(id(row))
 		r.byID[key] = append(r.byID[key], row)
 	}
 }
@@ -197,7 +187,7 @@ func (r *reply) covers(ids []string) bool {
 		return true
 	}
 	for _, id := range ids {
-		if !r.asked[fold(id)] {
+		if !r.asked[id] {
 			return false
 		}
 	}
@@ -210,7 +200,7 @@ func (r *reply) pick(ids []string) []object {
 	}
 	var rows []object
 	for _, id := range ids {
-		rows = append(rows, r.byID[fold(id)]...)
+		rows = append(rows, r.byID[id]...)
 	}
 	return rows
 }

@@ -69,21 +69,15 @@ func cutLink(h string) (address, params, rest string) {
 	if !ok {
 		return "", "", ""
 	}
-	quoted := false
-	for i, r := range h {
-		switch {
-		case r == '"':
-			quoted = !quoted
-		case r == ',' && !quoted:
-			return strings.TrimSpace(address), h[:i], h[i+1:]
-		}
-	}
-	return strings.TrimSpace(address), h, ""
+	params, rest = cutUnquoted(h, ',')
+	return strings.TrimSpace(address), params, rest
 }
 
 // next reports whether a link's parameters give it the relation "next".
 func next(params string) bool {
-	for p := range strings.SplitSeq(params, ";") {
+	for params != "" {
+		var p string
+		p, params = cutUnquoted(params, ';')
 		name, value, _ := strings.Cut(p, "=")
 		if !strings.EqualFold(strings.TrimSpace(name), "rel") {
 			continue
@@ -95,4 +89,18 @@ func next(params string) bool {
 		}
 	}
 	return false
+}
+
+// cutUnquoted cuts s at the first sep that is not in quotes.
+func cutUnquoted(s string, sep rune) (before, after string) {
+	quoted := false
+	for i, r := range s {
+		switch {
+		case r == '"':
+			quoted = !quoted
+		case r == sep && !quoted:
+			return s[:i], s[i+1:]
+		}
+	}
+	return s, ""
 }

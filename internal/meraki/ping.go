@@ -74,6 +74,7 @@ func (c *Client) PingFrom(ctx context.Context, id OrganizationID, serial Serial,
 }
 
 func (c *Client) sharePing(ctx context.Context, id OrganizationID, k pingKey) (Ping, error) {
+	k.serial = Serial(capitals(k.serial))
 	switch {
 	case id == "" || k.serial == "":
 		return Ping{}, errors.New("ping: an id is empty")
@@ -135,7 +136,7 @@ func (c *Client) ping(ctx context.Context, o *organization, device *budget, k pi
 	}
 	body, err := json.Marshal(order{Target: k.target, Count: k.count})
 	if err != nil {
-		return Ping{}, fmt.Errorf("encode: %w", err)
+		panic("meraki: encode an order: " + err.Error()) // it has a text and a number
 	}
 	created, err := c.send(ctx, request{
 		method: http.MethodPost, url: c.url(nil, "devices", string(k.serial), "liveTools", tool), body: string(body),
@@ -150,14 +151,18 @@ func (c *Client) ping(ctx context.Context, o *organization, device *budget, k pi
 	}
 	status := "new"
 	for {
-		if sleep(ctx, pollEvery) != nil {
-			return Ping{}, fmt.Errorf("ping %q is still %q: %w", id, status, context.Cause(ctx))
+		var a answer
+		err := sleep(ctx, pollEvery)
+		if err == nil {
+			a, err = c.send(ctx, request{
+				method: http.MethodGet, url: c.url(nil, "devices", string(k.serial), "liveTools", tool, id),
+				budgets: []*budget{o.budget, c.source},
+			})
 		}
-		a, err := c.send(ctx, request{
-			method: http.MethodGet, url: c.url(nil, "devices", string(k.serial), "liveTools", tool, id),
-			budgets: []*budget{o.budget, c.source},
-		})
-		if err != nil {
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return Ping{}, fmt.Errorf("ping %q is still %q: %w", id, status, context.Cause(ctx))
+		case err != nil:
 			return Ping{}, err
 		}
 		root, _ := a.value.(map[string]any)

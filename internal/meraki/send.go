@@ -143,6 +143,9 @@ func (c *Client) exchange(ctx context.Context, r request, key Key) (answer, erro
 		} else if e, ok := errors.AsType[*url.Error](err); ok {
 			err = e.Err // the method and the path are named already
 		}
+		if said := err.Error(); key.strike(said) != said {
+			err = errors.New(key.strike(said)) // it quotes a server that sent our request back
+		}
 		return &TransportError{Method: r.method, Path: r.url.Path, Err: fmt.Errorf("%s: %w", step, err)}
 	}
 	resp, err := c.http.Do(req)

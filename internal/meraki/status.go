@@ -89,7 +89,7 @@ type Availability struct {
 // getOrganizationApplianceVpnStatuses). It is safe for concurrent use.
 func (c *Client) VPNStatuses(ctx context.Context, id OrganizationID, networks ...NetworkID) ([]Status, error) {
 	o := c.organization(id)
-	rows, seen, err := o.vpn.ask(ctx, c, o, texts(networks))
+	rows, seen, err := o.vpn.ask(ctx, c, o, allCapitals(networks))
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +118,7 @@ func (c *Client) VPNStatus(ctx context.Context, id OrganizationID, network Netwo
 // (operation getOrganizationDevicesAvailabilities).
 func (c *Client) Availabilities(ctx context.Context, id OrganizationID, serials ...Serial) ([]Availability, error) {
 	o := c.organization(id)
-	rows, seen, err := o.availabilities.ask(ctx, c, o, texts(serials))
+	rows, seen, err := o.availabilities.ask(ctx, c, o, allCapitals(serials))
 	if err != nil {
 		return nil, err
 	}
@@ -142,10 +142,10 @@ func (c *Client) Availability(ctx context.Context, id OrganizationID, serial Ser
 	return all[0], nil
 }
 
-func texts[T ~string](ids []T) []string {
+func allCapitals[T ~string](ids []T) []string {
 	out := make([]string, len(ids))
 	for i, id := range ids {
-		out[i] = string(id)
+		out[i] = capitals(id)
 	}
 	return out
 }
