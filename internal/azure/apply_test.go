@@ -152,7 +152,7 @@ func TestP3NoWriteWithoutATerm(t *testing.T) {
 					t.Errorf("Tables() = %v", err)
 				}
 				if got := len(l.writes()); got != tt.writes {
-					t.Errorf("%d writes, want %d: %+v", got, tt.writes, l.writes())
+					t.Errorf("%d writes, want %d", got, tt.writes)
 				}
 				if len(outcomes) != len(l.managed) {
 					t.Errorf("%d outcomes, want one for each of %d tables", len(outcomes), len(l.managed))

@@ -2,6 +2,7 @@ package azure_test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -9,6 +10,7 @@ import (
 
 	"hopguard/internal/azure"
 	"hopguard/internal/azuresim"
+	"hopguard/internal/route"
 )
 
 // beforeTheFirst runs f once, before the first request with that method and path.
@@ -103,6 +105,9 @@ func TestSomebodyElseChangesATableMeanwhile(t *testing.T) {
 					t.Fatalf("Tables() = %v", err)
 				}
 				for _, o := range outcomes {
+					if moved := slices.ContainsFunc(o.Changes, func(c route.Change) bool { return c.Route == "new" }); moved != (string(o.Table) == id && strings.HasPrefix(tt.name, "adds-a-route")) {
+						t.Errorf("%s: says that the new route was moved: %v", o.Table, moved)
+					}
 					switch {
 					case string(o.Table) != id || tt.err == "":
 						if !o.Done() {

@@ -135,7 +135,7 @@ func (w *writer) recover(ctx context.Context, err error, try int) error {
 	wait := time.Duration(0)
 	if err != nil {
 		if errors.Is(err, lease.ErrLost) || ctx.Err() != nil {
-			return errors.Join(err, context.Cause(ctx))
+			return with(err, context.Cause(ctx))
 		}
 		var what ask
 		if what, wait, _ = advise(err); what == giveUp && !errors.Is(err, errNoETag) || try == writeTries {
@@ -153,15 +153,23 @@ func (w *writer) recover(ctx context.Context, err error, try int) error {
 	}
 	w.tell(route.StageRetry, note)
 	if waitErr := sleep(ctx, wait); waitErr != nil {
-		return errors.Join(err, waitErr)
+		return with(err, waitErr)
 	}
 	if readErr := w.reread(ctx); readErr != nil {
-		return errors.Join(err, readErr)
+		return with(err, readErr)
 	}
 	if w.plan.ETag == "" {
 		return errNoETag
 	}
 	return nil
+}
+
+// with adds what went wrong next, unless it is the same.
+func with(err, next error) error {
+	if next == nil || errors.Is(err, next) {
+		return err
+	}
+	return errors.Join(err, next)
 }
 
 // conflict: somebody else wrote first; reading again is all it takes.
