@@ -62,7 +62,7 @@ func (o *order) give(ctx context.Context, w wish) error {
 		if now.Decided.IsZero() {
 			return "", o.refused(now)
 		}
-		return now.Record.Active, nil
+		return now.Standing().Active, nil
 	})
 	if err != nil {
 		return err

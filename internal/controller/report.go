@@ -36,7 +36,9 @@ type Report struct {
 	// Observations are all that were made, in the order of the rounds.
 	Observations []appliance.Observation
 	Health       decide.Health
-	// Record is the state after the tick, or the one that a dry run would store.
+	// Stored is the record as it was loaded, and Record as the decision wants it: see
+	// Standing.
+	Stored    decide.Record
 	Record    decide.Record
 	Decision  decide.Decision
 	Plan      route.Plan
@@ -51,6 +53,18 @@ type Report struct {
 	places   []appliance.Place
 	asked    []appliance.MemberName
 	placeErr error
+}
+
+// Standing is the record that is in force after the tick: the wanted one if it was
+// stored, otherwise the one from before, as after a dry run or when the store was
+// down. Addresses are the newest in any case. Without a record it is the wanted one.
+func (r *Report) Standing() decide.Record {
+	if !r.Committed.IsZero() || r.Stored.Epoch == 0 {
+		return r.Record
+	}
+	standing := r.Stored
+	standing.Places = r.Record.Places
+	return standing
 }
 
 func (r *Report) fail(err error) { r.Errors = append(r.Errors, err) }

@@ -73,7 +73,7 @@ func (c *Controller) load(ctx context.Context, r *Report) (decide.Record, string
 		r.fail(fmt.Errorf("load record: %w", err))
 		return decide.Record{}, "", false
 	}
-	r.Record = record
+	r.Stored, r.Record = record, record
 	return record, version, true
 }
 

@@ -60,7 +60,7 @@ func (l *Log) Tick(ctx context.Context, r *controller.Report) {
 		return
 	}
 	facts := []any{
-		"group", r.Group, "active", r.Record.Active, "epoch", r.Record.Epoch, "reason", r.Decision.Reason,
+		"group", r.Group, "active", r.Standing().Active, "epoch", r.Standing().Epoch, "reason", r.Decision.Reason,
 		"changes", moved(r), "tables", len(r.Plan.Tables), "state", r.State(), "took", r.Ended.Sub(r.Started),
 	}
 	if complaints := complaints(r); len(complaints) > 0 {
@@ -99,7 +99,7 @@ func acted(r *controller.Report) bool { return len(r.Outcomes) > 0 || r.Decision
 // be new in every tick.
 func news(r *controller.Report) string {
 	var b strings.Builder
-	fmt.Fprintln(&b, r.State(), r.Decision.Reason, r.Record.Active, r.Record.Epoch, r.Record.Mode, r.Record.Forced)
+	fmt.Fprintln(&b, r.State(), r.Decision.Reason, r.Standing().Active, r.Standing().Epoch, r.Standing().Mode, r.Standing().Forced)
 	for _, m := range r.Health.Members {
 		fmt.Fprintln(&b, m.Member, m.Verdict)
 	}

@@ -120,7 +120,7 @@ func failover() *controller.Report {
 // nobody manages anything in, and one that is as it should be.
 func planned() *controller.Report {
 	r := failover()
-	r.DryRun, r.Outcomes, r.Effective, r.Warnings = true, nil, nil, nil
+	r.DryRun, r.Outcomes, r.Effective, r.Warnings, r.Stored = true, nil, nil, nil, quiet().Record
 	r.Committed, r.Applied, r.Ended = time.Time{}, time.Time{}, after(4050)
 	ts := r.Plan.Tables
 	ts[0].Changes = ts[0].Changes[:1]

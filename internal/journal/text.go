@@ -84,14 +84,14 @@ func (t *text) head() {
 	r, d := t.r, t.r.Decision
 	state := r.State()
 	fmt.Fprintf(&t.b, "%s  %s", t.paint(bold, clean(string(r.Group))), t.paint(stateColor(state), string(state)))
-	if r.Record.Active != "" {
-		fmt.Fprintf(&t.b, "  active %s  epoch %d", clean(string(r.Record.Active)), r.Record.Epoch)
+	if r.Standing().Active != "" {
+		fmt.Fprintf(&t.b, "  active %s  epoch %d", clean(string(r.Standing().Active)), r.Standing().Epoch)
 	}
-	if r.Record.Mode != "" {
-		fmt.Fprintf(&t.b, "  mode %s", clean(string(r.Record.Mode)))
+	if r.Standing().Mode != "" {
+		fmt.Fprintf(&t.b, "  mode %s", clean(string(r.Standing().Mode)))
 	}
-	if !r.Record.FrozenUntil.IsZero() {
-		fmt.Fprintf(&t.b, " until %s", instant(r.Record.FrozenUntil))
+	if !r.Standing().FrozenUntil.IsZero() {
+		fmt.Fprintf(&t.b, " until %s", instant(r.Standing().FrozenUntil))
 	}
 	t.b.WriteByte('\n')
 	if d.Reason != "" {
@@ -103,8 +103,8 @@ func (t *text) head() {
 	case d.Moved():
 		t.say(2, bold, "moved:", fmt.Sprintf("traffic goes from %s to %s", d.From, d.Active))
 	}
-	if r.Record.Note != "" {
-		t.say(2, plain, "note:", r.Record.Note)
+	if r.Standing().Note != "" {
+		t.say(2, plain, "note:", r.Standing().Note)
 	}
 }
 
@@ -124,7 +124,7 @@ func (t *text) members() {
 			since = fmt.Sprintf("since %s (%s)", instant(h.Since), span(t.r.Ended.Sub(h.Since)))
 		}
 		var addresses []string
-		for _, hop := range t.r.Record.AddressesOf(name).Hops {
+		for _, hop := range t.r.Standing().AddressesOf(name).Hops {
 			addresses = append(addresses, hop.String())
 		}
 		rows = append(rows, []cell{
@@ -146,7 +146,7 @@ func (t *text) members() {
 
 func (t *text) role(name appliance.MemberName) string {
 	var words []string
-	if name == t.r.Record.Active {
+	if name == t.r.Standing().Active {
 		words = append(words, "active")
 	}
 	if name == t.r.Preferred {
@@ -239,7 +239,7 @@ func (t *text) routes() {
 }
 
 func (t *text) history() {
-	if l, ok := t.r.Record.Last(); ok {
+	if l, ok := t.r.Standing().Last(); ok {
 		line := fmt.Sprintf("%s to %s: %s", instant(l.At), l.To, l.Reason)
 		if l.By != "" {
 			line += " by " + l.By

@@ -29,11 +29,12 @@ func text(t *testing.T, r *controller.Report, o journal.TextOptions) string {
 func TestTextPages(t *testing.T) {
 	held := planned()
 	held.Record.Mode, held.Record.FrozenUntil, held.Record.Note = decide.Frozen, after(3600_000), "change 42"
+	held.Stored = held.Record
 	held.Decision = decide.Decision{Reason: decide.ReasonFrozen, Active: "vmx-b", Until: after(3600_000)}
 	ordered := quiet()
 	ordered.Record.History[0].By = "jane"
 	pending := planned()
-	pending.DryRun, pending.Plan.Tables = false, pending.Plan.Tables[:1]
+	pending.DryRun, pending.Plan.Tables, pending.Stored = false, pending.Plan.Tables[:1], pending.Record
 	pending.Decision = decide.Decision{Reason: decide.ReasonActiveUnknown, Active: "vmx-b"}
 	blind := quiet()
 	blind.Observations = nil
@@ -50,6 +51,7 @@ func TestTextPages(t *testing.T) {
 		"status-ordered.txt":  {ordered, journal.TextOptions{Page: journal.PageStatus}},
 		"status-why.txt":      {failover(), journal.TextOptions{Page: journal.PageStatus, Why: true}},
 		"status-blind.txt":    {blind, journal.TextOptions{Page: journal.PageStatus, Why: true}},
+		"status-dead.txt":     {planned(), journal.TextOptions{Page: journal.PageStatus}},
 		"status-narrow.txt":   {failover(), journal.TextOptions{Page: journal.PageStatus, Why: true, Width: 72}},
 		"status-color.txt":    {failover(), journal.TextOptions{Page: journal.PageStatus, Why: true, Color: true}},
 		"plan.txt":            {planned(), journal.TextOptions{Page: journal.PagePlan, Predicted: 2 * time.Second}},

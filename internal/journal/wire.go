@@ -42,8 +42,10 @@ type JSON struct {
 	Sentence string        `json:"sentence"`
 	// Write says that a tick may write to Azure now; a plan is held back if not.
 	Write bool `json:"write"`
-	// MovedFrom is the member that traffic left by this decision.
+	// MovedFrom and MovedTo are the members that traffic leaves and goes to by this
+	// decision. In a dry run Active is still the one that traffic would leave.
 	MovedFrom appliance.MemberName `json:"movedFrom,omitzero"`
+	MovedTo   appliance.MemberName `json:"movedTo,omitzero"`
 	// Refused says why an order was not obeyed.
 	Refused string `json:"refused,omitzero"`
 	// Until is when the reason for holding ends by itself.
@@ -158,10 +160,10 @@ func Encode(r *controller.Report) ([]byte, error) {
 func Wire(r *controller.Report) JSON {
 	j := JSON{
 		Version: wireVersion, Group: r.Group, State: r.State(), DryRun: r.DryRun,
-		Active: r.Record.Active, Preferred: r.Preferred, Epoch: r.Record.Epoch, Mode: r.Record.Mode,
-		FrozenUntil: r.Record.FrozenUntil.UTC(), Forced: r.Record.Forced, Note: r.Record.Note,
+		Active: r.Standing().Active, Preferred: r.Preferred, Epoch: r.Standing().Epoch, Mode: r.Standing().Mode,
+		FrozenUntil: r.Standing().FrozenUntil.UTC(), Forced: r.Standing().Forced, Note: r.Standing().Note,
 		Reason: r.Decision.Reason, Sentence: sentence(r.Decision.Reason), Write: r.Decision.Write, MovedFrom: r.Decision.From,
-		Refused: r.Decision.Refused, Until: r.Decision.Until.UTC(),
+		MovedTo: movedTo(r.Decision), Refused: r.Decision.Refused, Until: r.Decision.Until.UTC(),
 		Started: r.Started.UTC(), Decided: r.Decided.UTC(), Committed: r.Committed.UTC(),
 		Applied: r.Applied.UTC(), Ended: r.Ended.UTC(), Took: r.Ended.Sub(r.Started).String(),
 		Members: []JSONMember{}, Tables: []JSONTable{}, Effective: []JSONEffective{},
@@ -185,16 +187,23 @@ func Wire(r *controller.Report) JSON {
 	for _, e := range r.Effective {
 		j.Effective = append(j.Effective, JSONEffective{NIC: e.NIC, At: e.At.UTC(), Note: e.Note})
 	}
-	if t, ok := r.Record.Last(); ok {
+	if t, ok := r.Standing().Last(); ok {
 		j.LastTransition = &JSONTransition{Epoch: t.Epoch, From: t.From, To: t.To, Reason: t.Reason, At: t.At.UTC(), By: t.By}
 	}
 	return j
 }
 
+func movedTo(d decide.Decision) appliance.MemberName {
+	if !d.Moved() {
+		return ""
+	}
+	return d.Active
+}
+
 func wireMember(r *controller.Report, name appliance.MemberName) JSONMember {
 	health := r.Health.Of(name)
 	m := JSONMember{Name: name, Verdict: health.Verdict, Since: health.Since.UTC(), Addresses: []JSONAddress{}, Checks: []JSONCheck{}}
-	for _, h := range r.Record.AddressesOf(name).Hops {
+	for _, h := range r.Standing().AddressesOf(name).Hops {
 		m.Addresses = append(m.Addresses, JSONAddress{Role: h.Role, Address: h.Addr})
 	}
 	for _, o := range newest(r, name) {

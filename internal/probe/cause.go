@@ -75,11 +75,12 @@ func timeout(err error) bool {
 }
 
 // theirs lists what an observer in order sees when the other side, or the way to
-// it, is not.
+// it, is not. ENETUNREACH is not among them: it says that the observer itself has no
+// way there.
 func theirs(errno syscall.Errno) bool {
 	switch errno {
 	case syscall.ECONNREFUSED, syscall.ECONNRESET, syscall.ECONNABORTED, syscall.ETIMEDOUT,
-		syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.EHOSTDOWN:
+		syscall.EHOSTUNREACH, syscall.EHOSTDOWN:
 		return true
 	default:
 		return false

@@ -98,7 +98,7 @@ func TestTCPOutcomes(t *testing.T) {
 		{"reset", errno(syscall.ECONNRESET), appliance.Fail, "connection reset by peer"},
 		{"kernel-timeout", errno(syscall.ETIMEDOUT), appliance.Fail, "connection timed out"},
 		{"no-route-to-host", errno(syscall.EHOSTUNREACH), appliance.Fail, "no route to host"},
-		{"network-unreachable", errno(syscall.ENETUNREACH), appliance.Fail, "network is unreachable"},
+		{"network-unreachable", errno(syscall.ENETUNREACH), appliance.Unknown, "network is unreachable"},
 		{"no-local-address", errno(syscall.EADDRNOTAVAIL), appliance.Unknown, "not asked: dial tcp: connect: cannot assign requested address"},
 		{"no-free-port", errno(syscall.EADDRINUSE), appliance.Unknown, "not asked"},
 		{"too-many-open-files", errno(syscall.EMFILE), appliance.Unknown, "too many open files"},
