@@ -66,7 +66,7 @@ type Sim struct {
 	signCert string
 	tokenKey *ecdsa.PrivateKey
 	control  http.Handler
-	conns    connections
+	conns    *connections
 
 	mu            sync.Mutex
 	rng           *rand.Rand // identifiers

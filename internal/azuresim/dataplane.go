@@ -18,15 +18,31 @@ import (
 	"time"
 )
 
-// connections are the open ends of the data plane; Close ends them and waits.
+// connections are the open ends and the waiting dials of the data plane; Close ends them.
 type connections struct {
-	mu   *sync.Mutex
-	wg   *sync.WaitGroup
-	open map[net.Conn]bool
+	mu      sync.Mutex
+	wg      sync.WaitGroup
+	open    map[net.Conn]bool
+	waiting map[*context.CancelFunc]bool
 }
 
-func newConnections() connections {
-	return connections{mu: new(sync.Mutex), wg: new(sync.WaitGroup), open: map[net.Conn]bool{}}
+func newConnections() *connections {
+	return &connections{open: map[net.Conn]bool{}, waiting: map[*context.CancelFunc]bool{}}
+}
+
+// dialing gives a context that Close ends too; forget must be called.
+func (c *connections) dialing(ctx context.Context) (_ context.Context, forget func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	key := &cancel
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.waiting[key] = true
+	return ctx, func() {
+		cancel()
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		delete(c.waiting, key)
+	}
 }
 
 // serve runs the far end of a connection until either side closes it.
@@ -43,9 +59,14 @@ func (c *connections) serve(conn net.Conn, run func(net.Conn)) {
 	})
 }
 
-// Close ends the connections that DialContext has made and waits for them. Listeners end with their contexts.
+// Close ends the connections that DialContext has made, and the dials that still wait, and waits for the connections' far ends.
+// Listeners end with their contexts. A bubble in which net/http dials should end with it: http.Transport lets a dial outlive the
+// request that wanted it, and a dial to a dead machine waits for long.
 func (s *Sim) Close() error {
 	s.conns.mu.Lock()
+	for cancel := range s.conns.waiting {
+		(*cancel)()
+	}
 	for conn := range s.conns.open {
 		_ = conn.Close()
 	}
@@ -148,6 +169,8 @@ func (s *Sim) DialContext(ctx context.Context, network, addr string) (net.Conn, 
 	if _, err := netip.ParseAddr(host); err != nil && !s.known(host) {
 		return fail(&net.DNSError{Err: "no such host", Name: host, IsNotFound: true})
 	}
+	ctx, forget := s.conns.dialing(ctx)
+	defer forget()
 	if err := sleep(ctx, s.profile.RequestLatency); err != nil {
 		return fail(dialError(err))
 	}

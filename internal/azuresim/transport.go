@@ -75,22 +75,26 @@ type slowBody struct {
 	ctx   context.Context
 	rest  []byte
 	pause time.Duration
-	piece int
+	piece int // the size of a piece, once it is known
+	left  int // of the present piece
 }
 
-// Read waits, then gives the next piece.
+// Read waits when a piece has been read, then gives the next.
 func (b *slowBody) Read(p []byte) (int, error) {
 	if len(b.rest) == 0 {
 		return 0, io.EOF
 	}
 	if b.piece == 0 {
-		b.piece = len(b.rest)/10 + 1
+		b.piece = (len(b.rest) + 9) / 10
 	}
-	if err := sleep(b.ctx, b.pause); err != nil {
-		return 0, err
+	if b.left == 0 {
+		if err := sleep(b.ctx, b.pause); err != nil {
+			return 0, err
+		}
+		b.left = min(b.piece, len(b.rest))
 	}
-	n := copy(p, b.rest[:min(b.piece, len(b.rest))])
-	b.rest = b.rest[n:]
+	n := copy(p, b.rest[:b.left])
+	b.rest, b.left = b.rest[n:], b.left-n
 	return n, nil
 }
 
