@@ -150,7 +150,8 @@ func writeConfig(cloud *sim.Cloud, s sim.Served, file string) error {
 	status := config.DefaultCheck(config.KindVMStatus)
 	status.Fall, status.Rise = 1, 1
 	tcp := config.DefaultCheck(config.KindTCP)
-	tcp.Timeout, tcp.ConfirmInterval, tcp.Fall, tcp.Targets = 100*time.Millisecond, 10*time.Millisecond, 2, map[string]string{}
+	tcp.Interval, tcp.Timeout, tcp.ConfirmInterval, tcp.Fall = 300*time.Millisecond, 100*time.Millisecond, 10*time.Millisecond, 2
+	tcp.Targets = map[string]string{}
 	for id, at := range s.Ports {
 		tcp.Targets[id[strings.LastIndexByte(id, '/')+1:]] = at.String()
 	}
