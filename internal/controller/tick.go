@@ -27,6 +27,16 @@ type Request struct {
 	Order *decide.Order
 	// DryRun stops before anything is stored or written.
 	DryRun bool
+	// Seen is what a continuous prober has seen and judged; then the tick asks nobody
+	// and settles nothing. Nil: the tick observes by itself.
+	Seen *Seen
+}
+
+// Seen is the view of a continuous prober.
+type Seen struct {
+	Health decide.Health
+	// Observations are the newest of each check and member, for the report.
+	Observations []appliance.Observation
 }
 
 // Tick makes one pass over the group and reports it. Whatever goes wrong is in
@@ -39,7 +49,7 @@ func (c *Controller) Tick(ctx context.Context, term lease.Term, req Request) *Re
 		if !ok {
 			return r
 		}
-		c.probe(ctx, r, record)
+		c.probe(ctx, r, record, req.Seen)
 		if !c.look(ctx, r, record) {
 			return r
 		}
@@ -79,8 +89,11 @@ func (c *Controller) load(ctx context.Context, r *Report) (decide.Record, string
 
 // probe observes the members until every check has settled, once a tick: a lost
 // race changes the record, not the world.
-func (c *Controller) probe(ctx context.Context, r *Report, record decide.Record) {
-	if r.Observations == nil {
+func (c *Controller) probe(ctx context.Context, r *Report, record decide.Record, seen *Seen) {
+	switch {
+	case seen != nil:
+		r.Health, r.Observations = seen.Health, seen.Observations
+	case r.Observations == nil:
 		r.Health, r.Observations = c.settle(ctx, record.Health)
 	}
 }

@@ -20,7 +20,7 @@ func full() decide.Record {
 		Group: "emea", Epoch: 7, Active: "a", Mode: decide.Frozen, FrozenUntil: at(time.Hour), Resume: decide.Pinned, Forced: true, Note: "n",
 		Health: decide.Health{
 			Members:  []decide.MemberHealth{{Member: "a", Verdict: appliance.Up, Since: at(1)}},
-			Counters: []decide.Counter{{Member: "a", Check: "tcp", Settled: appliance.Up, Passes: 1, Fails: 1, Last: appliance.Pass}},
+			Counters: []decide.Counter{{Member: "a", Check: "tcp", Settled: appliance.Up, Passes: 1, Fails: 1, Last: appliance.Pass, At: at(4)}},
 			Suspect:  true,
 		},
 		Places: []decide.Addresses{{

@@ -18,6 +18,9 @@ type Check struct {
 	// DataPath says that the observer sends something to the member itself, so that
 	// a failure may be the observer's own. A provider's word about a member is not.
 	DataPath bool
+	// Fresh is how old the newest observation may be. An older one says nothing. 0
+	// means that age does not matter.
+	Fresh time.Duration
 }
 
 // Vote says how the checks of a member make one verdict.
@@ -54,14 +57,16 @@ type Counter struct {
 	// are not kept from one process to the next: a tick settles its own verdicts.
 	Passes int `json:"-"`
 	Fails  int `json:"-"`
-	// Last is the newest outcome.
+	// Last is the newest outcome, and At when its observation began.
 	Last appliance.Outcome `json:"-"`
+	At   time.Time         `json:"-"`
 }
 
-// Verdict is what the check says now. With an unknown newest outcome it says
-// nothing, whatever it said before.
-func (c Counter) Verdict() appliance.Verdict {
-	if c.Last == appliance.Unknown {
+// Verdict is what the check says now. With an unknown newest outcome, or one that
+// is too old, it says nothing, whatever it said before.
+func (c Counter) Verdict(check Check, now time.Time) appliance.Verdict {
+	stale := check.Fresh > 0 && now.Sub(c.At) > check.Fresh
+	if c.Last == appliance.Unknown || stale {
 		return appliance.Undecided
 	}
 	return c.Settled
@@ -155,9 +160,10 @@ func Judge(rules Rules, before Health, round []appliance.Observation, now time.T
 					o.Outcome = appliance.Unknown
 				}
 				c = c.count(o.Outcome, check)
+				c.At = o.At
 			}
 			after.Counters = append(after.Counters, c)
-			says = append(says, c.Verdict())
+			says = append(says, c.Verdict(check, now))
 		}
 		mh := before.Of(m.Name)
 		if v := rules.Vote.verdict(says); v != mh.Verdict || mh.Since.IsZero() {
