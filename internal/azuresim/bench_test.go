@@ -1,0 +1,57 @@
+package azuresim_test
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"hopguard/internal/azuresim"
+)
+
+// benchWorld is a world of n tables with 50 routes, and a token of its owner.
+func benchWorld(b *testing.B, p azuresim.Profile, n int) (*azuresim.Sim, string) {
+	b.Helper()
+	s, err := azuresim.New(azuresim.TwoRegions(azuresim.TwoRegionsOptions{Spokes: 40, Tables: n, RoutesPerTable: 50}), azuresim.Options{Profile: p})
+	if err != nil {
+		b.Fatal(err)
+	}
+	token, _, err := s.Token("owner")
+	if err != nil {
+		b.Fatal(err)
+	}
+	return s, token
+}
+
+func benchCall(b *testing.B, s *azuresim.Sim, token, method, url, body string) int {
+	b.Helper()
+	req, err := http.NewRequestWithContext(b.Context(), method, url, strings.NewReader(body))
+	if err != nil {
+		b.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set("Content-Type", "application/json")
+	res, err := s.Transport().RoundTrip(req)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if _, err := io.Copy(io.Discard, res.Body); err != nil {
+		b.Fatal(err)
+	}
+	_ = res.Body.Close()
+	return res.StatusCode
+}
+
+// BenchmarkPut replaces a table of 50 routes, each time another of 200 worlds' buckets full: throttled answers are not counted.
+func BenchmarkPut(b *testing.B) {
+	p := azuresim.ProfileDefault()
+	p.RequestLatency = 0
+	s, token := benchWorld(b, p, 40)
+	doc, err := s.RouteTable(rt1)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		benchCall(b, s, token, "PUT", "https://management.azure.com"+rt1+netAPI, string(doc))
+	}
+}
