@@ -73,7 +73,7 @@ func newFeed(op operation) *feed {
 }
 
 // capitals writes an id as Meraki does. People write serials in any case.
-func capitals[T ~string](id T) string { return strings.ToUpper(strings.TrimSpace(string(id))) }
+func capitals(id string) string { return strings.ToUpper(strings.TrimSpace(id)) }
 
 // ask returns the rows of some ids, in capitals, in the order of asking, or all rows in the order
 // of the answer, and the time before which they were asked for.
@@ -98,20 +98,21 @@ func (f *feed) ask(ctx context.Context, c *Client, o *organization, ids []string
 	return rows, seen, nil
 }
 
-// want notes that somebody asked, and forgets what nobody asks for any more.
+// want notes that somebody asked.
 func (f *feed) want(ids []string, t time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, id := range ids {
 		f.wanted[id] = t
 	}
-	maps.DeleteFunc(f.wanted, func(_ string, last time.Time) bool { return t.Sub(last) > interest })
 }
 
-// all returns the ids that are wanted, in an order of their own.
-func (f *feed) all() []string {
+// all returns the ids that are wanted, in an order of their own, and forgets those
+// that nobody asks for any more.
+func (f *feed) all(t time.Time) []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	maps.DeleteFunc(f.wanted, func(_ string, last time.Time) bool { return t.Sub(last) > interest })
 	return slices.Sorted(maps.Keys(f.wanted))
 }
 
@@ -121,7 +122,7 @@ func (f *feed) all() []string {
 func (f *feed) fetch(ctx context.Context, c *Client, o *organization, whole bool, began time.Time) (reply, error) {
 	var ids []string
 	if !whole && !began.Before(f.whole) {
-		ids = f.all()
+		ids = f.all(began)
 	}
 	r := reply{all: len(ids) == 0, asked: map[string]bool{}}
 	for _, id := range ids {

@@ -74,7 +74,7 @@ func (c *Client) PingFrom(ctx context.Context, id OrganizationID, serial Serial,
 }
 
 func (c *Client) sharePing(ctx context.Context, id OrganizationID, k pingKey) (Ping, error) {
-	k.serial = Serial(capitals(k.serial))
+	k.serial = Serial(capitals(string(k.serial)))
 	switch {
 	case id == "" || k.serial == "":
 		return Ping{}, errors.New("ping: an id is empty")

@@ -89,7 +89,11 @@ type Availability struct {
 // getOrganizationApplianceVpnStatuses). It is safe for concurrent use.
 func (c *Client) VPNStatuses(ctx context.Context, id OrganizationID, networks ...NetworkID) ([]Status, error) {
 	o := c.organization(id)
-	rows, seen, err := o.vpn.ask(ctx, c, o, allCapitals(networks))
+	ids := make([]string, len(networks))
+	for i, n := range networks {
+		ids[i] = capitals(string(n))
+	}
+	rows, seen, err := o.vpn.ask(ctx, c, o, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +122,11 @@ func (c *Client) VPNStatus(ctx context.Context, id OrganizationID, network Netwo
 // (operation getOrganizationDevicesAvailabilities).
 func (c *Client) Availabilities(ctx context.Context, id OrganizationID, serials ...Serial) ([]Availability, error) {
 	o := c.organization(id)
-	rows, seen, err := o.availabilities.ask(ctx, c, o, allCapitals(serials))
+	ids := make([]string, len(serials))
+	for i, s := range serials {
+		ids[i] = capitals(string(s))
+	}
+	rows, seen, err := o.availabilities.ask(ctx, c, o, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -140,14 +148,6 @@ func (c *Client) Availability(ctx context.Context, id OrganizationID, serial Ser
 		return Availability{}, &UnlistedError{Organization: id, What: "device", ID: string(serial)}
 	}
 	return all[0], nil
-}
-
-func allCapitals[T ~string](ids []T) []string {
-	out := make([]string, len(ids))
-	for i, id := range ids {
-		out[i] = capitals(id)
-	}
-	return out
 }
 
 func readStatus(o object, seen time.Time) Status {
