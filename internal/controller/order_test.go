@@ -1,6 +1,7 @@
 package controller_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -107,6 +108,34 @@ func TestP5DoubtWritesNothing(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestP5CutOffObserverWritesNothing: when the witness does not answer either, it is
+// the observer that is cut off. A tick does not settle what it cannot see.
+func TestP5CutOffObserverWritesNothing(t *testing.T) {
+	bubble(t, "active-member-and-witness-fail", func(t *testing.T) {
+		w := settled(t)
+		w.down("vmx-a")
+		c := w.controller()
+		c.Checks[0].DataPath, c.Witness, c.Prober = true, true, beside{w}
+		r := w.tickBy(t, c, term(t), controller.Request{})
+		expect(t, r, controller.Degraded, decide.ReasonObserverSuspect)
+		if got := only(w.calls(), "put"); len(got) > 0 || w.record().Epoch != 1 {
+			t.Errorf("writes = %q, epoch %d, want none and 1", got, w.record().Epoch)
+		}
+		if got := r.Decided.Sub(r.Started); got != 0 {
+			t.Errorf("decided after %v, want at once", got)
+		}
+	})
+}
+
+// beside is a prober that asks a witness too, which does not answer.
+type beside struct{ *world }
+
+func (b beside) Probe(ctx context.Context, checks []string) []appliance.Observation {
+	return append(b.world.Probe(ctx, checks), appliance.Observation{
+		Member: decide.Witness, Check: decide.WitnessCheck, Outcome: appliance.Fail, At: time.Now(),
+	})
 }
 
 // A dry run shows what a tick would do, by the same code, and does nothing.

@@ -98,8 +98,12 @@ func (w *world) tick(t *rapid.T) {
 		Shares: []decide.Share{{Member: "a", Routes: rapid.IntRange(0, 2).Draw(t, "routes a")}, {Member: "b", Routes: rapid.IntRange(0, 2).Draw(t, "routes b")}},
 	}
 	before := w.record
+	stored, health := encode(t, before), slices.Clone(in.Health.Members)
 	after, d := decide.Step(w.policy, before, in)
-	w.checkFunction(t, before, in, after, d)
+	if encode(t, before) != stored || !slices.Equal(health, in.Health.Members) {
+		t.Fatalf("Step() changed what it was given to %+v, %+v", before, in)
+	}
+	w.checkFunction(t, stored, in, after, d)
 	w.checkWrites(t, in, after, d)
 	w.checkTransitions(t, before, in, after, d)
 	w.record = after
@@ -114,23 +118,16 @@ func (w *world) restart(t *rapid.T) {
 	w.record, w.health = r, r.Health
 }
 
-// checkFunction: the same input gives the same output, also after the record was
-// stored and read, and nothing that goes in is changed.
-func (w *world) checkFunction(t *rapid.T, before decide.Record, in decide.Input, after decide.Record, d decide.Decision) {
-	stored, err := decode(encode(t, before))
+// checkFunction: the same input gives the same output, also when the record comes
+// from the store: a restart changes no decision.
+func (w *world) checkFunction(t *rapid.T, stored string, in decide.Input, after decide.Record, d decide.Decision) {
+	before, err := decode(stored)
 	if err != nil {
 		t.Fatal(err)
 	}
-	health := decide.Health{Members: slices.Clone(in.Health.Members), Counters: slices.Clone(in.Health.Counters), Suspect: in.Health.Suspect}
-	again, d2 := decide.Step(w.policy, stored, in)
+	again, d2 := decide.Step(w.policy, before, in)
 	if !again.Equal(after) || d2 != d {
 		t.Fatalf("Step() with the stored record = %+v, %+v, want %+v, %+v", again, d2, after, d)
-	}
-	if d := diff(health, in.Health); d != "" {
-		t.Fatalf("Step() changed the health (-before +after):\n%s", d)
-	}
-	if d := diff(stored.History, before.History); d != "" && len(stored.History)+len(before.History) > 0 {
-		t.Fatalf("Step() changed the record that it was given (-before +after):\n%s", d)
 	}
 }
 
