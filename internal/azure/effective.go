@@ -30,7 +30,7 @@ func (c *Client) Effective(ctx context.Context, nic appliance.ResourceID) ([]rou
 		if !c.ours(link) {
 			return nil, fmt.Errorf("read effective routes of %s: 202 without a usable Location (%q)", nic, link)
 		}
-		if err := sleep(ctx, orElse(retryAfter(a.Header, time.Now()), pollEvery)); err != nil {
+		if err := sleep(ctx, cmp.Or(retryAfter(a.Header, time.Now()), pollEvery)); err != nil {
 			return nil, fmt.Errorf("read effective routes: %w", err)
 		}
 		if a, err = c.get(ctx, "", link, nil); err != nil {

@@ -1,6 +1,7 @@
 package azure
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -107,13 +108,13 @@ func advise(err error) (what ask, wait time.Duration, scope waitScope) {
 	case e.Status == http.StatusPreconditionFailed:
 		return reread, 0, waitTable
 	case e.Status == http.StatusTooManyRequests && e.has("RetryableError", "RetryableErrorDueToAnotherOperation", "ReferencedResourceNotProvisioned", "AnotherOperationInProgress"):
-		return reread, orElse(e.RetryAfter, 2*time.Second), waitTable
+		return reread, cmp.Or(e.RetryAfter, 2*time.Second), waitTable
 	case e.Status == http.StatusTooManyRequests && e.has("ResourceRequestsThrottled", "OperationNotAllowed", "TooManyRequests"):
-		return again, orElse(e.RetryAfter, 2*time.Second), waitLane
+		return again, cmp.Or(e.RetryAfter, 2*time.Second), waitLane
 	case e.Status == http.StatusTooManyRequests:
-		return again, orElse(e.RetryAfter, 2*time.Second), waitSubscription
+		return again, cmp.Or(e.RetryAfter, 2*time.Second), waitSubscription
 	case e.has("ReferencedResourceNotProvisioned", "AnotherOperationInProgress"):
-		return reread, orElse(e.RetryAfter, 2*time.Second), waitTable
+		return reread, cmp.Or(e.RetryAfter, 2*time.Second), waitTable
 	case e.Status == http.StatusRequestTimeout, e.Status >= 500:
 		return reread, e.RetryAfter, waitTable
 	default:
@@ -146,11 +147,9 @@ func (e *OperationError) Error() string {
 	return fmt.Sprintf("write was accepted, then failed: %s: %s", e.Code, e.Message)
 }
 
-func orElse(d, other time.Duration) time.Duration {
-	if d > 0 {
-		return d
-	}
-	return other
+// speaks reports whether the status alone says what to do.
+func (e *APIError) speaks() bool {
+	return e.Status >= 500 || e.Status == http.StatusTooManyRequests || e.Status == http.StatusRequestTimeout || e.Status == http.StatusPreconditionFailed
 }
 
 type errorBody struct {
@@ -168,12 +167,14 @@ type errorBody struct {
 func apiError(req *http.Request, resp *http.Response, body []byte, now time.Time) error {
 	var b errorBody
 	if err := json.Unmarshal(body, &b); err != nil || b.Error.Code == "" {
-		// A gateway in between answers in its own words: no statement of ARM's.
-		e := &APIError{Method: req.Method, Path: req.URL.Path, Status: resp.StatusCode, Code: http.StatusText(resp.StatusCode), RetryAfter: retryAfter(resp.Header, now)}
-		if resp.StatusCode < 500 && resp.StatusCode != http.StatusTooManyRequests && resp.StatusCode != http.StatusRequestTimeout {
-			return &NotARMError{Method: req.Method, URL: req.URL.Scheme + "://" + req.URL.Host + req.URL.Path, Status: resp.StatusCode, ContentType: resp.Header.Get("Content-Type"), Start: start(body)}
+		// A gateway in between answers in its own words: no statement of ARM's, but a
+		// status that says enough. Some services give the code in a header only.
+		e := &APIError{Method: req.Method, Path: req.URL.Path, Status: resp.StatusCode, Code: clean(resp.Header.Get("X-Ms-Error-Code")), RetryAfter: retryAfter(resp.Header, now)}
+		if e.Code != "" || e.speaks() {
+			e.Code = cmp.Or(e.Code, http.StatusText(resp.StatusCode))
+			return e
 		}
-		return e
+		return &NotARMError{Method: req.Method, URL: req.URL.Scheme + "://" + req.URL.Host + req.URL.Path, Status: resp.StatusCode, ContentType: resp.Header.Get("Content-Type"), Start: start(body)}
 	}
 	e := &APIError{
 		Method: req.Method, Path: req.URL.Path, Status: resp.StatusCode,

@@ -95,6 +95,8 @@ func refusals() []refusal {
 		},
 		{name: "throttled-without-saying-by-whom", status: 429, body: body("TooManyRequests", "The request is being throttled."), want: azure.Advice{What: "again", Wait: wait(2), Scope: "lane"}},
 		{name: "gateway-429", status: 429, body: "<html>slow down</html>", want: azure.Advice{What: "again", Wait: wait(2), Scope: "subscription"}, text: "429 Too Many Requests"},
+		{name: "etag-without-a-word", status: 412, want: azure.Advice{What: "reread", Scope: "table"}, text: "412 Precondition Failed"},
+		{name: "code-in-the-header-only", status: 404, header: http.Header{"X-Ms-Error-Code": {"ResourceNotFound"}}, want: giveUp, text: "404 ResourceNotFound"},
 		{name: "error-500", status: 500, body: body("InternalServerError", "oops"), want: azure.Advice{What: "reread", Scope: "table"}, text: "500 InternalServerError: oops"},
 		{name: "error-503-says-when", status: 503, header: after("9"), body: body("ServiceUnavailable", "oops"), want: azure.Advice{What: "reread", Wait: wait(9), Scope: "table"}},
 		{name: "gateway-502", status: 502, body: "<html>bad gateway</html>", want: azure.Advice{What: "reread", Scope: "table"}, text: "502 Bad Gateway"},

@@ -1,6 +1,7 @@
 package azure
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -202,7 +203,7 @@ func (w *writer) await(ctx context.Context, a answer) error {
 	}
 	// An answer without a body is a success all the same; the read shows more.
 	_ = json.Unmarshal(a.Body, &accepted)
-	wait := min(orElse(retryAfter(a.Header, time.Now()), pollEvery), longestPoll)
+	wait := min(cmp.Or(retryAfter(a.Header, time.Now()), pollEvery), longestPoll)
 	if accepted.Properties.State == "Succeeded" || a.Status == 0 {
 		wait = 0
 	}
