@@ -270,6 +270,8 @@ func (l *lab) callsByKind() map[string]int {
 		switch {
 		case c.Method != http.MethodGet:
 			n["writes"]++
+		case strings.Contains(strings.ToLower(c.Query), "skiptoken"):
+			n["further pages"]++
 		case strings.HasSuffix(c.Path, "/virtualMachines"):
 			n["vm lists"]++
 		case strings.HasSuffix(c.Path, "/routeTables"):
