@@ -87,7 +87,8 @@ type Sim struct {
 	fabric        fabric
 	calls         []*Call
 	gates         []*gate
-	seeding       bool // documents are not committed one by one while the world is built
+	scratch       []byte // where documents are encoded before their size is known
+	seeding       bool   // documents are not committed one by one while the world is built
 }
 
 var _ http.Handler = (*Sim)(nil)

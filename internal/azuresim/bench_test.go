@@ -42,7 +42,7 @@ func benchCall(b *testing.B, s *azuresim.Sim, token, method, url, body string) i
 	return res.StatusCode
 }
 
-// BenchmarkPut replaces a table of 50 routes, each time another of 200 worlds' buckets full: throttled answers are not counted.
+// BenchmarkPut writes a table of 50 routes with what it holds, until the write bucket is empty; then the refusals count.
 func BenchmarkPut(b *testing.B) {
 	p := azuresim.ProfileDefault()
 	p.RequestLatency = 0
@@ -53,5 +53,26 @@ func BenchmarkPut(b *testing.B) {
 	}
 	for b.Loop() {
 		benchCall(b, s, token, "PUT", "https://management.azure.com"+rt1+netAPI, string(doc))
+	}
+}
+
+// BenchmarkListOfTables lists a page of 1000 tables of 50 routes.
+func BenchmarkListOfTables(b *testing.B) {
+	p := azuresim.ProfileDefault()
+	p.RequestLatency = 0
+	s, token := benchWorld(b, p, 1000)
+	url := "https://management.azure.com/subscriptions/" + sub1 + "/providers/Microsoft.Network/routeTables" + netAPI
+	for b.Loop() {
+		benchCall(b, s, token, "GET", url, "")
+	}
+}
+
+// BenchmarkNewWorld builds a world of 10,000 tables of 50 routes.
+func BenchmarkNewWorld(b *testing.B) {
+	w := azuresim.TwoRegions(azuresim.TwoRegionsOptions{Spokes: 40, Tables: 10000, RoutesPerTable: 50})
+	for b.Loop() {
+		if _, err := azuresim.New(w, azuresim.Options{}); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

@@ -41,24 +41,3 @@ func TestEverythingAtOnce(t *testing.T) {
 		}
 	})
 }
-
-// BenchmarkListOfTables lists 1000 tables of 50 routes in pages of 1000.
-func BenchmarkListOfTables(b *testing.B) {
-	p := azuresim.ProfileDefault()
-	p.RequestLatency = 0
-	s, token := benchWorld(b, p, 1000)
-	url := "https://management.azure.com/subscriptions/" + sub1 + "/providers/Microsoft.Network/routeTables" + netAPI
-	for b.Loop() {
-		benchCall(b, s, token, "GET", url, "")
-	}
-}
-
-// BenchmarkPutOfATable replaces a table of 50 routes among 10,000; the bucket refuses most, which is cheaper, so it is reported.
-func BenchmarkNewWorld(b *testing.B) {
-	w := azuresim.TwoRegions(azuresim.TwoRegionsOptions{Spokes: 40, Tables: 10000, RoutesPerTable: 50})
-	for b.Loop() {
-		if _, err := azuresim.New(w, azuresim.Options{}); err != nil {
-			b.Fatal(err)
-		}
-	}
-}

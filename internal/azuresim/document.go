@@ -138,10 +138,7 @@ func (s *Sim) patchTags(rq *request, r *resource) *reply {
 	if rep := s.precondition(rq, r); rep != nil {
 		return rep
 	}
-	body, err := parseObject(rq.body)
-	if err != nil {
-		return rq.gateway(http.StatusBadRequest, "InvalidRequestFormat", "Cannot parse the request.")
-	}
+	body := rq.object
 	if r.kind.compute {
 		if rep := s.throttleCompute(rq, updateVM(), r.key); rep != nil {
 			return rep

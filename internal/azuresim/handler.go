@@ -230,7 +230,8 @@ func (s *Sim) checkWrite(rq *request) *reply {
 		if ct := rq.http.Header.Get("Content-Type"); !strings.HasPrefix(lower(ct), "application/json") {
 			return rq.gateway(http.StatusUnsupportedMediaType, "UnsupportedMediaType", "The content media type '"+ct+"' is not supported. Only 'application/json' is supported.")
 		}
-		if _, err := parseObject(rq.body); err != nil {
+		var err error
+		if rq.object, err = parseObject(rq.body); err != nil {
 			// The code for a body that is not JSON is [U].
 			return rq.gateway(http.StatusBadRequest, "InvalidRequestFormat", "Cannot parse the request.")
 		}

@@ -1,7 +1,6 @@
 package azuresim
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -280,26 +279,29 @@ func appendJSON(b []byte, v any) []byte {
 	}
 }
 
+// appendText appends a JSON string; only quotes, backslashes and control characters are escaped.
 func appendText(b []byte, s string) []byte {
-	plain := true
+	b = append(b, '"')
+	start := 0
 	for i := range len(s) {
-		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
-			plain = false
-			break
+		c := s[i]
+		if c >= ' ' && c != '"' && c != '\\' {
+			continue
+		}
+		b = append(b, s[start:i]...)
+		start = i + 1
+		switch c {
+		case '"', '\\':
+			b = append(b, '\\', c)
+		case '\n':
+			b = append(b, '\\', 'n')
+		default:
+			const hex = "0123456789abcdef"
+			b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
 		}
 	}
-	if plain {
-		b = append(b, '"')
-		b = append(b, s...)
-		return append(b, '"')
-	}
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(s); err != nil {
-		panic("azuresim: encode a string: " + err.Error())
-	}
-	return append(b, bytes.TrimRight(buf.Bytes(), "\n")...)
+	b = append(b, s[start:]...)
+	return append(b, '"')
 }
 
 // tree turns plain Go data (from YAML, or a map) into a JSON tree; maps are sorted by encoding/json.

@@ -34,7 +34,7 @@ func (s *Sim) page(rq *request, items []item) *reply {
 	if more {
 		items = items[:size]
 	}
-	n := 64
+	n := 1024 // room for a link
 	for i := range items {
 		n += len(items[i].body) + 1
 	}

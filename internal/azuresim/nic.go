@@ -70,10 +70,7 @@ func finishIPConfig(r *resource, c object) object {
 
 // putNIC is synchronous: Succeeded at once, no operation.
 func (s *Sim) putNIC(rq *request, r *resource) *reply {
-	body, err := parseObject(rq.body)
-	if err != nil {
-		return rq.gateway(http.StatusBadRequest, "InvalidRequestFormat", "Cannot parse the request.")
-	}
+	body := rq.object
 	if rep := s.checkLocation(rq, r, body); rep != nil {
 		return rep
 	}

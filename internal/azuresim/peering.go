@@ -74,10 +74,7 @@ func (s *Sim) otherHalf(r *resource) *resource {
 
 // putPeering writes one half. The second half makes both Connected.
 func (s *Sim) putPeering(rq *request, r *resource) *reply {
-	body, err := parseObject(rq.body)
-	if err != nil {
-		return rq.gateway(http.StatusBadRequest, "InvalidRequestFormat", "Cannot parse the request.")
-	}
+	body := rq.object
 	local := s.lookup(rq.target.parentID())
 	if local == nil {
 		return rq.gateway(http.StatusNotFound, "ParentResourceNotFound", "Failed to perform 'write' on resource(s) of type 'virtualNetworks/virtualNetworkPeerings', because the parent resource '"+rq.target.parentID()+"' could not be found.")

@@ -14,6 +14,7 @@ type request struct {
 	http       *http.Request
 	now        time.Time
 	body       []byte
+	object     object // the body of a PUT or PATCH, parsed
 	query      url.Values
 	apiVersion string
 	target     *target

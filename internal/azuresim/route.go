@@ -102,10 +102,7 @@ func (s *Sim) listRoutes(rq *request, table *resource) *reply {
 
 // putRoute is a write of the table: while it runs the table and all its routes are Updating.
 func (s *Sim) putRoute(rq *request, table *resource) *reply {
-	body, err := parseObject(rq.body)
-	if err != nil {
-		return rq.gateway(http.StatusBadRequest, "InvalidRequestFormat", "Cannot parse the request.")
-	}
+	body := rq.object
 	if table == nil {
 		return rq.gateway(http.StatusNotFound, "ParentResourceNotFound", "Failed to perform 'write' on resource(s) of type 'routeTables/routes', because the parent resource '"+rq.target.parentID()+"' could not be found.")
 	}

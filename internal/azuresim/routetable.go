@@ -138,10 +138,7 @@ func tableView(version string, body []byte) []byte {
 
 // putRouteTable creates or replaces a table: whatever the body leaves out is gone.
 func (s *Sim) putRouteTable(rq *request, r *resource) *reply {
-	body, err := parseObject(rq.body)
-	if err != nil {
-		return rq.gateway(http.StatusBadRequest, "InvalidRequestFormat", "Cannot parse the request.")
-	}
+	body := rq.object
 	if rep := s.checkLocation(rq, r, body); rep != nil {
 		return rep
 	}
@@ -177,9 +174,13 @@ func (s *Sim) putRouteTable(rq *request, r *resource) *reply {
 
 // sameTable reports whether a PUT would change nothing of a table in a good state.
 func (s *Sim) sameTable(r *resource, doc object, routes []routeEntry) bool {
+	if r.state != stateSucceeded {
+		return false
+	}
 	c := *r
 	c.doc, c.table = doc, &tableState{routes: routes, subnets: r.table.subnets}
-	return r.state == stateSucceeded && bytes.Equal(encode(finishRouteTable(&c)), r.body)
+	s.scratch = appendJSON(s.scratch[:0], finishRouteTable(&c))
+	return bytes.Equal(s.scratch, r.body)
 }
 
 // unchangedTable answers a PUT that changes nothing: Succeeded at once, and an operation is named all the same. Whether the etag is

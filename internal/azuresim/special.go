@@ -169,10 +169,7 @@ func (s *Sim) groupNotFound(rq *request) *reply {
 
 // putGroup is synchronous.
 func (s *Sim) putGroup(rq *request, r *resource) *reply {
-	body, err := parseObject(rq.body)
-	if err != nil {
-		return rq.gateway(http.StatusBadRequest, "InvalidRequestFormat", "Cannot parse the request.")
-	}
+	body := rq.object
 	if rep := s.checkLocation(rq, r, body); rep != nil {
 		return rep
 	}

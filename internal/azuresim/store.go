@@ -125,7 +125,8 @@ func (s *Sim) commitOne(r *resource, at time.Time) {
 	if s.seeding {
 		return // seed commits everything once, at its end
 	}
-	r.body = encode(r.kind.finish(r))
+	s.scratch = appendJSON(s.scratch[:0], r.kind.finish(r))
+	r.body = slices.Clone(s.scratch)
 	v := version{at: at, body: r.body, tags: r.tags()}
 	if r.vm != nil {
 		v.power = r.vm.snapshot()

@@ -161,10 +161,7 @@ func subnetInUse(rq *request, c *resource) *reply {
 
 // putSubnet writes one subnet; its network is Updating with it.
 func (s *Sim) putSubnet(rq *request, r *resource) *reply {
-	body, err := parseObject(rq.body)
-	if err != nil {
-		return rq.gateway(http.StatusBadRequest, "InvalidRequestFormat", "Cannot parse the request.")
-	}
+	body := rq.object
 	vnet := s.lookup(rq.target.parentID())
 	if vnet == nil {
 		return rq.gateway(http.StatusNotFound, "ParentResourceNotFound", "Failed to perform 'write' on resource(s) of type 'virtualNetworks/subnets', because the parent resource '"+rq.target.parentID()+"' could not be found.")

@@ -241,10 +241,7 @@ func (s *Sim) alive(r *resource, now time.Time) (ok bool, reason string) {
 
 // putVM creates or changes a machine. Of the model only what a client can check is completed.
 func (s *Sim) putVM(rq *request, r *resource) *reply {
-	body, err := parseObject(rq.body)
-	if err != nil {
-		return rq.gateway(http.StatusBadRequest, "InvalidRequestFormat", "Cannot parse the request.")
-	}
+	body := rq.object
 	if rep := s.checkLocation(rq, r, body); rep != nil {
 		return rep
 	}

@@ -66,10 +66,7 @@ func (rq *request) badPrefix(prefix string) *reply {
 // putNetwork replaces a whole network: subnets and peerings that the body leaves out are dropped. Users report that, no document
 // says it [U].
 func (s *Sim) putNetwork(rq *request, r *resource) *reply {
-	body, err := parseObject(rq.body)
-	if err != nil {
-		return rq.gateway(http.StatusBadRequest, "InvalidRequestFormat", "Cannot parse the request.")
-	}
+	body := rq.object
 	if rep := s.checkLocation(rq, r, body); rep != nil {
 		return rep
 	}
