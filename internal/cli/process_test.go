@@ -20,9 +20,14 @@ import (
 
 // startWorld serves a simulated Azure to processes until the test ends. It returns
 // it, the configuration for it, and the environment of a process.
-func startWorld(t testing.TB) (cloud *sim.Cloud, conf string, env []string) {
+func startWorld(t *testing.T) (cloud *sim.Cloud, conf string, env []string) {
 	t.Helper()
-	cloud, err := sim.New(sim.Options{World: azuresim.TwoRegions(azuresim.TwoRegionsOptions{}), Profile: quick(), Seed: 1})
+	return serveWorld(t, azuresim.TwoRegionsOptions{})
+}
+
+func serveWorld(t testing.TB, o azuresim.TwoRegionsOptions) (cloud *sim.Cloud, conf string, env []string) {
+	t.Helper()
+	cloud, err := sim.New(sim.Options{World: azuresim.TwoRegions(o), Profile: quick(), Seed: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,5 +176,43 @@ func TestSimServesUntilItIsTold(t *testing.T) {
 	}
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("sim ended with %v, want code 0", err)
+	}
+}
+
+// The demo in real time, and what it leaves to play with.
+func TestDemoHolds(t *testing.T) {
+	t.Parallel()
+	cmd := hopguard(t.Context(), t, "demo", "--hold", "--seed", "7")
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(stdout)
+	await(t, lines, func(s string) bool { return strings.Contains(s, "ok   traffic flows again") })
+	await(t, lines, func(s string) bool { return strings.HasPrefix(s, "the old function: ") })
+	source := await(t, lines, func(s string) bool { return strings.HasPrefix(s, "  . ") })
+	script := source + ` && hopguard status; hopguard sim ctl start vmx-a && hopguard status --json`
+	sh := exec.CommandContext(t.Context(), "sh", "-c", script)
+	sh.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}
+	out, err := sh.CombinedOutput()
+	if err != nil && !strings.Contains(string(out), `"state": "degraded"`) || !strings.Contains(string(out), "emea  degraded  active vmx-b  epoch 2") {
+		t.Errorf("the world that is held gives %v:\n%s", err, out)
+	}
+	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	if rest, err := io.ReadAll(stdout); err != nil {
+		t.Errorf("after SIGINT: %v\n%s", err, rest)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("demo ended with %v, want code 0", err)
+	}
+	folder := strings.TrimSuffix(strings.TrimPrefix(source, "  . "), "/env")
+	if _, err := os.Stat(folder); !os.IsNotExist(err) {
+		t.Errorf("the folder %s is still there: %v", folder, err)
 	}
 }

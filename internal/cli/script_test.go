@@ -16,9 +16,12 @@ import (
 // TestMain lets the test program be hopguard: for scripts, and for tests that
 // start processes.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"hopguard": func() {
-		os.Exit(cli.Main(os.Args[1:], cli.Env{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv}))
-	}})
+	testscript.Main(m, map[string]func(){
+		"hopguard": func() {
+			os.Exit(cli.Main(os.Args[1:], cli.Env{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv}))
+		},
+		"launch": launch,
+	})
 }
 
 // TestScripts runs what people type, as processes, against a simulated Azure that

@@ -1,30 +1,73 @@
 package sim_test
 
 import (
-	"encoding/json"
 	"os"
+	"strconv"
 	"testing"
+	"time"
 
 	"hopguard/internal/sim"
 )
 
 // TestMain lets the test program be started by sim.Measure.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == sim.MeasureCommand {
-		sim.MeasureMain(os.Stdout, sim.Failure(os.Args[2]), 1)
+	if len(os.Args) == 4 && os.Args[1] == sim.MeasureCommand {
+		seed, err := strconv.ParseUint(os.Args[3], 10, 64)
+		if err != nil {
+			panic(err)
+		}
+		sim.MeasureMain(os.Stdout, sim.Failure(os.Args[2]), seed)
 	}
 	os.Exit(m.Run())
 }
 
+// The times of the reference world are known: what they are made of is in the
+// comments. They are virtual, so a slow machine does not change them.
 func TestMeasure(t *testing.T) {
-	for _, f := range sim.Failures() {
-		t.Run(string(f), func(t *testing.T) {
-			all, err := sim.Measure(t.Context(), f, 1)
+	const never = -1
+	tests := []struct {
+		failure sim.Failure
+		// least and most of detected, decided, written and back, in seconds, for each
+		// setting.
+		want [3][4][2]float64
+	}{
+		{sim.PowerOff, [3][4][2]float64{
+			{{0.3, 1.3}, {0.9, 2}, {2.9, 4}, {5.9, 7.1}}, // up to 1 s + 0.3 s; 2 more tries; 2 s write; 3 s fabric
+			{{3, 8}, {7, 12}, {9, 14}, {12, 17}},         // half of 10 s; 2 tries of 2 s
+			{{10, 20}, {14, 24}, {20, 30}, {23, 33}},     // half of 30 s; 2 tries of 2 s; 3 writes one by one
+		}},
+		{sim.GuestHang, [3][4][2]float64{
+			{{0.3, 1.3}, {0.9, 2}, {2.9, 4}, {5.9, 7.1}},
+			{{never, never}, {never, never}, {never, never}, {never, never}}, // the power state stays running
+			{{never, never}, {never, never}, {never, never}, {never, never}},
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(string(tt.failure), func(t *testing.T) {
+			all, err := sim.Measure(t.Context(), tt.failure, 1)
 			if err != nil {
 				t.Fatal(err)
 			}
-			text, _ := json.MarshalIndent(all, "", " ")
-			t.Logf("%s", text)
+			if len(all) != 3 {
+				t.Fatalf("%d settings were measured, want 3", len(all))
+			}
+			for i, m := range all {
+				for j, d := range []time.Duration{m.Detected, m.Decided, m.Written, m.Back} {
+					got := d.Seconds()
+					if d < 0 {
+						got = never
+					}
+					if least, most := tt.want[i][j][0], tt.want[i][j][1]; got < least || got > most {
+						t.Errorf("%s: step %d after %.2fs, want %v to %v", m.Setting, j, got, least, most)
+					}
+				}
+			}
 		})
+	}
+}
+
+func TestMeasureSaysWhyItFailed(t *testing.T) {
+	if _, err := sim.Measure(t.Context(), "boredom", 1); err == nil {
+		t.Error("Measure(boredom) = nil, want an error")
 	}
 }

@@ -57,7 +57,7 @@ func oldSetting(c *config.Config) {
 // tcpCheck asks the appliances themselves: the data path.
 func tcpCheck() config.Check {
 	k := config.DefaultCheck(config.KindTCP)
-	k.Name, k.Port = "tcp-443", 443
+	k.Port = 443
 	k.Interval, k.Timeout, k.ConfirmInterval = demoInterval, demoTimeout, demoTimeout
 	return k
 }
