@@ -102,7 +102,7 @@ func (t *Tree) citations() []citation {
 func cites(n ast.Node) map[int]bool {
 	switch n := n.(type) {
 	case *ast.FuncDecl:
-		for _, kind := range []string{"Test", "Fuzz", "Benchmark", "Example"} {
+		for _, kind := range testKinds() {
 			if rest, ok := strings.CutPrefix(n.Name.Name, kind); ok && n.Recv == nil {
 				return numbers(rest)
 			}

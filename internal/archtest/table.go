@@ -74,6 +74,7 @@ func House() Table {
 		{Package: "api", May: "controller journal decide route peering appliance", Traits: Clock | Owned},
 		{Package: "web"},
 		{Package: "functions"},
+		{Package: "events", Traits: Owned},
 		{Package: "config"},
 		{Package: "app", May: all, Tests: "sim lab", Traits: Clock | Owned},
 		// The terminal is a view of a tick: it names what it orders and shows.

@@ -84,7 +84,8 @@ func (t *Tree) Check(table Table) []Finding {
 		t.checkComments,
 		t.checkLength,
 		t.checkHouse,
-		t.checkTests,
+		t.checkSleeps,
+		t.checkSkips,
 		t.checkModule,
 		t.checkPromises,
 	} {

@@ -7,40 +7,17 @@ import (
 	"strings"
 )
 
-// checkTests finds tests that wait for the wall clock and tests that can pass in
-// CI without having run.
-func (t *Tree) checkTests() []Finding {
+// checkSkips finds tests that can pass in CI without having run.
+func (t *Tree) checkSkips() []Finding {
 	var out []Finding
 	for _, f := range t.files {
 		if !f.test() {
 			continue
 		}
-		bubbled := importsPath(f, "testing/synctest")
 		for _, decl := range f.syntax.Decls {
-			fn, ok := decl.(*ast.FuncDecl)
-			if !ok || fn.Body == nil {
-				continue
+			if fn, ok := decl.(*ast.FuncDecl); ok && fn.Body != nil {
+				out = append(out, t.skips(f, fn)...)
 			}
-			if !bubbled {
-				out = append(out, t.sleeps(f, fn)...)
-			}
-			out = append(out, t.skips(f, fn)...)
-		}
-	}
-	return out
-}
-
-func importsPath(f *file, target string) bool {
-	return slices.ContainsFunc(f.syntax.Imports, func(s *ast.ImportSpec) bool { return importPath(s) == target })
-}
-
-// sleeps finds time.Sleep in a test file that knows no bubble.
-func (t *Tree) sleeps(f *file, fn *ast.FuncDecl) []Finding {
-	var out []Finding
-	for n := range ast.Preorder(fn) {
-		sel, ok := n.(*ast.SelectorExpr)
-		if ok && f.selects(sel) == "time" && sel.Sel.Name == "Sleep" {
-			out = append(out, t.finding(f, sel, "time.Sleep in a test: let testing/synctest move the time"))
 		}
 	}
 	return out
