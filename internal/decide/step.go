@@ -237,9 +237,6 @@ func (p Policy) budget(r Record, now time.Time) (Reason, time.Time) {
 			recent = append(recent, t.At)
 		}
 	}
-	if last.IsZero() {
-		return "", time.Time{}
-	}
 	n := len(recent)
 	if limit := min(p.MaxTransitions, keepTransitions); limit > 0 && n >= limit {
 		return ReasonFlapBudget, recent[n-limit].Add(p.Per)
@@ -260,7 +257,8 @@ func (p Policy) other(active appliance.MemberName) appliance.MemberName {
 	return ""
 }
 
-// mayWrite: only towards a member that is up, or that a human forced.
+// mayWrite: only towards a member that is up, or that a human forced. Nobody asks
+// for a frozen group.
 func mayWrite(r Record, in Input) bool {
-	return r.Mode != Frozen && (r.Forced || in.Health.Of(r.Active).Verdict == appliance.Up)
+	return r.Forced || in.Health.Of(r.Active).Verdict == appliance.Up
 }
