@@ -74,3 +74,24 @@ func TestP6BudgetGreaterThanTheHistory(t *testing.T) {
 		t.Errorf("200 flaps gave %d transitions, want 32: as many as the history can count", moves)
 	}
 }
+
+// The hold-down grows to a thousandfold and no further: a shift that overflows
+// would be none at all.
+func TestP6HoldDownStopsGrowing(t *testing.T) {
+	p := limited(manual(), 0)
+	p.Per = 1000 * time.Hour
+	var times []time.Duration
+	for i := range 32 {
+		times = append(times, time.Duration(i)*time.Second)
+	}
+	free := 31*time.Second + 1024*time.Minute
+	for _, tt := range []struct {
+		now  time.Duration
+		want decide.Reason
+	}{{free - 1, decide.ReasonHoldDown}, {free, decide.ReasonActiveDown}} {
+		_, got := decide.Step(p, moved("a", times...), decide.Input{Now: at(tt.now), Health: health("du", epoch)})
+		if got.Reason != tt.want {
+			t.Errorf("Step() after %v = %+v, want %s", tt.now, got, tt.want)
+		}
+	}
+}

@@ -73,6 +73,11 @@ func TestRemember(t *testing.T) {
 			decide.Addresses{Hops: []appliance.Hop{hop("nic", "10.1.0.4")}, Seen: at(time.Second)},
 		},
 		{
+			"an-address-listed-twice-is-remembered-once",
+			[][]appliance.Place{look(place("a", lan4, lan4)), look(place("a", lan9))},
+			decide.Addresses{Hops: []appliance.Hop{lan9}, Former: []appliance.Hop{lan4}, Seen: at(time.Second)},
+		},
+		{
 			"one-of-two-addresses-changed",
 			[][]appliance.Place{look(place("a", lan4, hop("wan", "10.1.1.4"))), look(place("a", lan9, hop("wan", "10.1.1.4")))},
 			decide.Addresses{Hops: []appliance.Hop{lan9, hop("wan", "10.1.1.4")}, Former: []appliance.Hop{lan4}, Seen: at(time.Second)},
@@ -133,6 +138,29 @@ func TestHistoryIsBoundedAndKeepsTheNewest(t *testing.T) {
 		if want := r.Epoch - uint64(len(r.History)-1-i); tr.Epoch != want {
 			t.Errorf("History[%d].Epoch = %d, want %d: the newest, in their order", i, tr.Epoch, want)
 		}
+	}
+}
+
+// Automatic transitions are kept for the budget, but not for ever either.
+func TestHistoryOfAutomaticTransitionsIsBounded(t *testing.T) {
+	r := running("a", decide.Auto)
+	for i := range 100 {
+		verdicts := map[appliance.MemberName]string{"a": "du", "b": "ud"}[r.Active]
+		r, _ = decide.Step(manual(), r, decide.Input{Now: at(time.Duration(i) * 24 * time.Hour), Health: health(verdicts, epoch)})
+	}
+	if n := len(r.History); n != 32 || r.Epoch != 101 || r.History[0].Epoch != 70 {
+		t.Errorf("history has %d transitions from epoch %d, epoch is %d, want the newest 32 of 101", n, r.History[0].Epoch, r.Epoch)
+	}
+}
+
+// A record may be shared: a step writes nothing into the memory behind it.
+func TestStepWritesNothingBehindTheHistory(t *testing.T) {
+	r := running("a", decide.Auto)
+	behind := append(make([]decide.Transition, 0, 2), r.History[0], decide.Transition{})
+	r.History = behind[:1]
+	decide.Step(manual(), r, decide.Input{Now: at(time.Hour), Health: health("du", epoch)})
+	if behind[1] != (decide.Transition{}) {
+		t.Errorf("Step() wrote %+v behind the history that it was given", behind[1])
 	}
 }
 

@@ -34,6 +34,8 @@ func TestFailbackWindows(t *testing.T) {
 	}
 	several := auto()
 	several.Windows = []decide.Window{once(midnight.Add(9*time.Hour), time.Hour), once(midnight.Add(4*time.Hour), time.Hour)}
+	turned := auto()
+	turned.Windows = []decide.Window{several.Windows[1], several.Windows[0]}
 	stay := func(until time.Time) decide.Decision {
 		return decide.Decision{Reason: decide.ReasonFailbackWindow, Active: "b", Write: true, Until: until}
 	}
@@ -50,6 +52,7 @@ func TestFailbackWindows(t *testing.T) {
 		{"as-it-closes", nightly(2*time.Hour, time.Hour), midnight.Add(3 * time.Hour), stay(midnight.Add(26 * time.Hour))},
 		{"over-midnight", nightly(23*time.Hour, 3*time.Hour), midnight.Add(time.Hour), back},
 		{"the-first-of-several", several, midnight.Add(time.Hour), stay(midnight.Add(4 * time.Hour))},
+		{"the-first-of-several-in-another-order", turned, midnight.Add(time.Hour), stay(midnight.Add(4 * time.Hour))},
 		{"between-several", several, midnight.Add(6 * time.Hour), stay(midnight.Add(9 * time.Hour))},
 		{"never-again", several, midnight.Add(12 * time.Hour), stay(time.Time{})},
 		{"no-windows-are-any-time", auto(), midnight.Add(time.Hour), back},

@@ -98,6 +98,7 @@ func TestSelectionOfRoutes(t *testing.T) {
 		{"prefix-around", route.Selection{Prefixes: prefixes("10.20.0.0/16")}, route.Route{Name: "r", Prefix: "10.0.0.0/8"}, false},
 		{"prefix-beside", route.Selection{Prefixes: prefixes("10.20.0.0/16")}, route.Route{Name: "r", Prefix: "10.21.0.0/16"}, false},
 		{"second-prefix", route.Selection{Prefixes: prefixes("10.20.0.0/16", "10.21.0.0/16")}, route.Route{Name: "r", Prefix: "10.21.7.0/24"}, true},
+		{"prefix-around-that-begins-alike", route.Selection{Prefixes: prefixes("10.0.0.0/16")}, route.Route{Name: "r", Prefix: "10.0.0.0/8"}, false},
 		{"v6-inside", route.Selection{Prefixes: prefixes("fd00::/8")}, route.Route{Name: "r", Prefix: "fd20::/16"}, true},
 		{"v6-is-not-inside-all-of-v4", route.Selection{Prefixes: prefixes("0.0.0.0/0")}, route.Route{Name: "r", Prefix: "::/0"}, false},
 		{"v4-is-not-inside-all-of-v6", route.Selection{Prefixes: prefixes("::/0")}, route.Route{Name: "r", Prefix: "10.0.0.0/8"}, false},
@@ -131,6 +132,10 @@ func TestDiff(t *testing.T) {
 	oneRole.Members[1].Hops = hops("lan", "10.2.0.4")
 	oneRoleAtA := oneRole
 	oneRoleAtA.Active = "a"
+	unlike := emea()
+	unlike.Members[1].Hops = hops("lan", "10.2.0.4", "dmz", "10.2.2.4")
+	twice := emea()
+	twice.Members[0].Hops, twice.Members[1].Hops = hops("lan", "10.1.0.4"), hops("lan", "10.2.0.4", "lan", "10.2.0.4")
 	fewer := emea()
 	fewer.Members[0].Hops, fewer.Members[0].Former = hops("lan", "10.1.0.4"), hops("wan", "10.1.1.4")
 	otherFamily := emea()
@@ -179,6 +184,7 @@ func TestDiff(t *testing.T) {
 			"a-role-in-which-the-active-one-has-several-addresses-is-refused", several, table("10.1.0.4"), []appliance.MemberName{"a"}, nil,
 			&route.Problem{Refused: true, Text: `route r0 points at 10.1.0.4, role "lan" of a, for which b has 2 addresses`},
 		},
+		{"an-address-listed-twice-is-one", twice, table("10.1.0.4"), []appliance.MemberName{"a"}, []string{"r0 a 10.1.0.4>b 10.2.0.4"}, nil},
 		{"a-route-at-one-of-several-addresses-stays", several, table("10.2.0.4", "10.2.0.5"), []appliance.MemberName{"b", "b"}, nil, nil},
 		{
 			"an-active-member-without-addresses-is-refused", nobody, table("10.1.0.4"), []appliance.MemberName{"a"}, nil,
@@ -192,6 +198,14 @@ func TestDiff(t *testing.T) {
 			"a-dead-member-with-an-interface-fewer-does-not-keep-its-routes", fewer, table("10.1.1.4", "10.1.0.4"), []appliance.MemberName{"a", "a"},
 			[]string{"r0 a 10.1.1.4>b 10.2.1.4", "r1 a 10.1.0.4>b 10.2.0.4"},
 			&route.Problem{Text: `route r0 points at 10.1.1.4, role "wan" of a, for which a has no address`},
+		},
+		{
+			"what-is-refused-stays-refused-whatever-else-is-wrong", unlike, table("10.1.1.4", "10.2.2.4", "10.1.0.4"), []appliance.MemberName{"a", "b", "a"}, nil,
+			&route.Problem{Refused: true, Text: `route r0 points at 10.1.1.4, role "wan" of a, for which b has no address`},
+		},
+		{
+			"and-whatever-came-before", unlike, table("10.2.2.4", "10.1.1.4", "10.1.0.4"), []appliance.MemberName{"b", "a", "a"}, nil,
+			&route.Problem{Refused: true, Text: `route r1 points at 10.1.1.4, role "wan" of a, for which b has no address`},
 		},
 		{"P8-another-groups-table-is-refused", emea(), tagless, nil, nil, &route.Problem{Refused: true, Text: "does not have the tag nva_ha_udr=emea"}},
 		{
