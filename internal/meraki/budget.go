@@ -8,9 +8,6 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// longestPause bounds how long one answer can silence us.
-const longestPause = 10 * time.Minute
-
 // budget is our share of a limit. Requests get their turn in the order of asking.
 // It is safe for concurrent use. Make one with newBudget.
 type budget struct {
@@ -59,7 +56,7 @@ func (b *budget) wait(ctx context.Context, d time.Duration) error {
 
 // pause keeps all requests back for d, or longer if they are already.
 func (b *budget) pause(d time.Duration) {
-	until := time.Now().Add(min(d, longestPause))
+	until := time.Now().Add(d)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if until.After(b.until) {

@@ -93,9 +93,10 @@ func TestADeviceIsPingedOnceInFiveSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, merakisim.Options{Profile: instant()})
 		var wg sync.WaitGroup
-		for range 20 { // these share one ping
+		for i := range 20 { // these share one ping
+			serial := []meraki.Serial{primary, "q2xx-aaaa-0001"}[i%2]
 			wg.Go(func() {
-				if p, err := w.PingDevice(t.Context(), organization, primary, 1); err != nil || p.Received != 1 {
+				if p, err := w.PingDevice(t.Context(), organization, serial, 1); err != nil || p.Received != 1 {
 					t.Errorf("PingDevice() = %+v, %v", p, err)
 				}
 			})
@@ -147,6 +148,10 @@ func TestAPingThatComesTooSoonIsNotWaitedForInVain(t *testing.T) {
 		wantError(t, err, "ping device Q2XX-AAAA-0001: wait to send POST /api/v1/devices/Q2XX-AAAA-0001/liveTools/pingDevice: not sent: the limit of live tools of device Q2XX-AAAA-0001 has no room for another 4s")
 		if e, ok := errors.AsType[*meraki.BusyError](err); !ok || e.Wait != 4*time.Second || time.Since(start) != 0 {
 			t.Errorf("error %#v after %s, want a BusyError at once", err, time.Since(start))
+		}
+		// Who did not wait took nobody's turn.
+		if _, err := w.PingDevice(t.Context(), organization, primary, 1); err != nil || time.Since(start) != 5*time.Second {
+			t.Errorf("patient: %v after %s, want a result after 4s and the second of the ping", err, time.Since(start))
 		}
 	})
 }

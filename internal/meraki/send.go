@@ -21,6 +21,8 @@ const (
 	troubledTries  = 2
 	// longestWait is the longest wait after which a request is sent once more.
 	longestWait = time.Minute
+	// longestPause bounds how long one answer can silence us.
+	longestPause = 10 * time.Minute
 )
 
 // request is one request of the API, with the limits that it counts against.
@@ -98,8 +100,8 @@ func trouble(err error) bool {
 // backoff grows from one or two times base, with jitter so that those who were
 // refused together do not return together.
 func (c *Client) backoff(base time.Duration, try int) time.Duration {
-	d := base << min(try-1, 10)
-	return min(d+time.Duration(c.jitter()*float64(d)), longestWait)
+	d := base << (try - 1)
+	return d + time.Duration(c.jitter()*float64(d))
 }
 
 // once sends one request and reads its answer.
