@@ -96,6 +96,7 @@ func New(o Options) (*App, error) {
 		reported: o.Reported,
 		term:     lease.Local{Holder: fmt.Sprintf("%s/%d", host, os.Getpid())},
 	}
+	o.Saw = a.saw(o.Saw)
 	records := newRecords(o.Config.Store, o.Now)
 	for _, c := range o.Config.Groups {
 		a.groups = append(a.groups, newGroup(c, o, cloud, records))

@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"net"
 	"time"
@@ -67,11 +66,11 @@ func (a *App) watch(ctx context.Context, g *group, start time.Time) {
 		if a.reported != nil {
 			a.reported(r)
 		}
-		missed := max(a.now().Sub(next), 0) / g.interval
-		if missed > 0 {
-			a.log.WarnContext(ctx, "tick took longer than its interval", slog.Any("group", r.Group), slog.Duration("took", r.Ended.Sub(r.Started)), slog.Duration("interval", g.interval))
+		late := max(a.now().Sub(next), 0)
+		if late >= g.interval {
+			a.log.WarnContext(ctx, "tick took longer than its interval", "group", r.Group, "took", r.Ended.Sub(r.Started), "interval", g.interval)
 		}
-		next = next.Add((missed + 1) * g.interval)
+		next = next.Add(late.Truncate(g.interval) + g.interval)
 	}
 }
 

@@ -106,14 +106,15 @@ func tickProcess(b *testing.B, program, conf string, env []string) process {
 // nanoseconds), how long it ran (nanoseconds) and its peak memory (KiB).
 func launch() {
 	cmd := exec.Command(os.Args[1], os.Args[2:]...) //nolint:noctx // the program ends by itself
-	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	out, report := os.Stdout, os.Stderr             //nolint:forbidigo // this is the main of a process
+	cmd.Stdout, cmd.Stderr = out, report
 	began := time.Now()
 	err := cmd.Run()
 	took := time.Since(began)
 	usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
 	if err != nil || !ok {
-		fmt.Fprintln(os.Stderr, "launch:", err)
+		fmt.Fprintln(report, "launch:", err)
 		os.Exit(1)
 	}
-	fmt.Fprintln(os.Stderr, began.UnixNano(), took.Nanoseconds(), usage.Maxrss)
+	fmt.Fprintln(report, began.UnixNano(), took.Nanoseconds(), usage.Maxrss)
 }

@@ -23,6 +23,8 @@ import (
 
 // Env is the process that a command runs in. All fields are required.
 type Env struct {
+	// Program is how it was called, for commands to copy.
+	Program        string
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 	// Getenv reads a variable. The Azure SDK's own variables are read from the

@@ -40,6 +40,7 @@ in which Azure Resource Manager is out of order at the same time.`,
 			if asJSON {
 				d.Out = g.env.Stderr
 			}
+			d.Program = g.env.Program
 			d.Color, d.Width = g.color(d.Out), width(d.Out)
 			if d.Hold {
 				var done func() error

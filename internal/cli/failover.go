@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -34,7 +35,7 @@ unless you force it; then traffic stays there until it was up.`,
 		},
 	}
 	o.flags(cmd)
-	cmd.Flags().StringVar(&to, "to", "", "`member` to move to (default: the one that is not active)")
+	o.memberFlag(cmd, "to", &to, "`member` to move to (default: the one that is not active)")
 	cmd.Flags().BoolVar(&force, "force", false, "also if it is not up; needs --to")
 	return cmd
 }
@@ -56,11 +57,11 @@ func member(group appliance.Group, name string) (appliance.MemberName, error) {
 	if _, ok := group.Member(appliance.MemberName(name)); ok {
 		return appliance.MemberName(name), nil
 	}
-	hint := "the members are"
+	var names []string
 	for _, m := range group.Members {
-		hint += fmt.Sprintf(" %s", m.Name)
+		names = append(names, string(m.Name))
 	}
-	return "", usagef(hint, "group %s has no member %q", group.Name, name)
+	return "", usagef("the members are "+strings.Join(names, " and "), "group %s has no member %q", group.Name, name)
 }
 
 // other finds the member that is not active.

@@ -4,6 +4,7 @@ import (
 	"io"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -37,13 +38,6 @@ func formats() []string {
 	return []string{string(config.FormatAuto), string(config.FormatText), string(config.FormatJSON)}
 }
 
-// complete makes the shell offer words for a flag of cmd.
-func complete(cmd *cobra.Command, flag string, words ...string) {
-	if err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)); err != nil {
-		panic("cli: " + err.Error()) // there is no such flag
-	}
-}
-
 // load reads the configuration, the flags last. All its errors are of usage.
 func (g *global) load() (config.Config, error) {
 	c, err := config.Load(g.file, g.env.Getenv)
@@ -67,10 +61,8 @@ func (g *global) load() (config.Config, error) {
 
 // oneOf refuses a flag that is none of the words.
 func oneOf(flag, got string, words []string) error {
-	for _, w := range words {
-		if got == w {
-			return nil
-		}
+	if slices.Contains(words, got) {
+		return nil
 	}
 	return usagef("", "%s: %q: want %s", flag, got, strings.Join(words, ", "))
 }

@@ -33,7 +33,7 @@ type order struct {
 
 func (o *order) flags(cmd *cobra.Command) {
 	o.out.flags(cmd)
-	groupFlag(cmd, &o.group, "the group; needed if there are several")
+	o.groupFlag(cmd, &o.group, "the group; needed if there are several")
 	cmd.Flags().StringVar(&o.note, "note", "", "why, for the record")
 	cmd.Flags().BoolVarP(&o.yes, "yes", "y", false, "do not ask; needed where standard input is no terminal")
 }
@@ -47,12 +47,13 @@ func (o *order) give(ctx context.Context, w wish) error {
 	if err := o.out.check(); err != nil {
 		return err
 	}
-	saw, end := o.live(false)
-	defer end()
-	a, _, err := o.open(saw)
+	progress := &live{g: o.global, dry: true}
+	a, _, err := o.open(progress.saw)
 	if err != nil {
 		return err
 	}
+	progress.begin()
+	defer progress.end()
 	group, err := o.one(a)
 	if err != nil {
 		return err
@@ -69,6 +70,7 @@ func (o *order) give(ctx context.Context, w wish) error {
 	}
 	want.By, want.Note = operator(), o.note
 	plan := a.Tick(ctx, group.Name, controller.Request{Order: &want, DryRun: true})
+	progress.end()
 	if plan.Decided.IsZero() || plan.Decision.Refused != "" {
 		return o.refused(plan)
 	}
@@ -81,7 +83,10 @@ func (o *order) give(ctx context.Context, w wish) error {
 		return err
 	}
 	defer stop()
+	progress.dry = false
+	progress.begin()
 	done := []*controller.Report{a.Tick(ctx, group.Name, controller.Request{Order: &want})}
+	progress.end()
 	if err := o.show(o.env.Stdout, o.out, view{page: journal.PageTick}, done); err != nil {
 		return err
 	}

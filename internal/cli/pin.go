@@ -18,7 +18,8 @@ even when the member fails. Routes that somebody changes are still put right whi
 it is up. Thaw ends it.`,
 		Example: `  hopguard pin vmx-b --note "maintenance of vmx-a"
   hopguard thaw`,
-		Args: usage(cobra.ExactArgs(1)),
+		Args:              usage(cobra.ExactArgs(1)),
+		ValidArgsFunction: g.words(memberNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return o.give(cmd.Context(), func(group appliance.Group, _ func() (appliance.MemberName, error)) (decide.Order, error) {
 				target, err := member(group, args[0])

@@ -5,7 +5,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"hopguard/internal/appliance"
 	"hopguard/internal/controller"
 	"hopguard/internal/decide"
 	"hopguard/internal/journal"
@@ -57,7 +56,7 @@ per subscription, then 10 a second.`,
 				if err != nil {
 					return err
 				}
-				req.Order = &decide.Order{Kind: decide.OrderSwitch, To: appliance.MemberName(target), Force: true, By: operator()}
+				req.Order = &decide.Order{Kind: decide.OrderSwitch, To: target, Force: true, By: operator()}
 			}
 			reports := tickAll(cmd.Context(), a, chosen, req)
 			predict := func(r *controller.Report) time.Duration { return a.Predict(r, write) }
@@ -68,8 +67,8 @@ per subscription, then 10 a second.`,
 		},
 	}
 	o.flags(cmd)
-	groupFlag(cmd, &group, "only this group; needed with --active if there are several")
-	cmd.Flags().StringVar(&active, "active", "", "as if this `member` were made active")
+	g.groupFlag(cmd, &group, "only this group; needed with --active if there are several")
+	g.memberFlag(cmd, "active", &active, "as if this `member` were made active")
 	cmd.Flags().DurationVar(&write, "write-time", usualWrite, "how long Azure takes for one table")
 	return cmd
 }

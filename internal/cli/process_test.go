@@ -25,14 +25,14 @@ func startWorld(t *testing.T) (cloud *sim.Cloud, conf string, env []string) {
 	return serveWorld(t, azuresim.TwoRegionsOptions{})
 }
 
-func serveWorld(t testing.TB, o azuresim.TwoRegionsOptions) (cloud *sim.Cloud, conf string, env []string) {
-	t.Helper()
+func serveWorld(tb testing.TB, o azuresim.TwoRegionsOptions) (cloud *sim.Cloud, conf string, env []string) {
+	tb.Helper()
 	cloud, err := sim.New(sim.Options{World: azuresim.TwoRegions(o), Profile: quick(), Seed: 1})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	dir := t.TempDir()
-	ctx, cancel := context.WithCancel(t.Context())
+	dir := tb.TempDir()
+	ctx, cancel := context.WithCancel(tb.Context())
 	ready := make(chan sim.Served, 1)
 	var serving sync.WaitGroup
 	serving.Go(func() {
@@ -42,30 +42,30 @@ func serveWorld(t testing.TB, o azuresim.TwoRegionsOptions) (cloud *sim.Cloud, c
 			Ready: func(s sim.Served) error { ready <- s; return nil },
 		})
 		if err != nil {
-			t.Errorf("Serve() = %v", err)
+			tb.Errorf("Serve() = %v", err)
 		}
 	})
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		cancel()
 		serving.Wait()
 	})
 	s, ok := <-ready
 	if !ok {
-		t.Fatal("the simulated Azure was not served")
+		tb.Fatal("the simulated Azure was not served")
 	}
 	conf = filepath.Join(dir, "quick.yaml")
 	if err := writeConfig(cloud, s, conf); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return cloud, conf, []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir}
 }
 
 // hopguard is the command line of this program as hopguard.
-func hopguard(ctx context.Context, t testing.TB, args ...string) *exec.Cmd {
-	t.Helper()
+func hopguard(ctx context.Context, tb testing.TB, args ...string) *exec.Cmd {
+	tb.Helper()
 	path, err := exec.LookPath("hopguard") // testscript.Main has put it there
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return exec.CommandContext(ctx, path, args...)
 }

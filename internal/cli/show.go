@@ -132,18 +132,3 @@ func names(groups []appliance.GroupName) string {
 	}
 	return strings.Join(words, " or ")
 }
-
-// groupFlag adds the flag that picks one group.
-func groupFlag(cmd *cobra.Command, name *string, usage string) {
-	cmd.Flags().StringVar(name, "group", "", usage)
-}
-
-// live shows events on standard error while they happen, if that is a terminal.
-// The returned functions take an event and end the show.
-func (g *global) live(groups bool) (saw func(controller.Event), end func()) {
-	if !terminal(g.env.Stderr) {
-		return nil, func() {}
-	}
-	t := journal.StartTimeline(g.env.Stderr, journal.TimelineOptions{Groups: groups, Color: g.color(g.env.Stderr)})
-	return t.Saw, func() { _ = t.Close() } // nobody is left to tell
-}

@@ -205,9 +205,9 @@ func (g *global) howTo(s sim.Served) error {
 	w := g.env.Stdout
 	fmt.Fprintf(w, "a simulated Azure, until Ctrl-C. In another terminal:\n\n  . %s\n", s.Env)
 	if s.Config != "" {
-		fmt.Fprintf(w, "  hopguard status --why\n  hopguard sim ctl power-off %s\n  hopguard tick\n", "vmx-a")
+		fmt.Fprintf(w, "  %[1]s status --why\n  %[1]s sim ctl power-off %[2]s\n  %[1]s tick\n", g.env.Program, s.Active)
 	} else {
-		fmt.Fprintf(w, "  # write a configuration: this world has no pair of appliances with a tagged table\n")
+		fmt.Fprintln(w, "  # then write a configuration: this world has no pair of appliances with a tagged table")
 	}
 	_, err := fmt.Fprintf(w, "\nready %s\n", s.URL)
 	return err

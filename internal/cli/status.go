@@ -25,7 +25,7 @@ and writes nothing.`,
 		},
 	}
 	o.flags(cmd)
-	groupFlag(cmd, &group, "only this group")
+	g.groupFlag(cmd, &group, "only this group")
 	cmd.Flags().BoolVar(&why, "why", false, "show what every check saw")
 	return cmd
 }

@@ -34,7 +34,7 @@ worst group: 1 before 3 before 0.`,
 		},
 	}
 	o.flags(cmd)
-	groupFlag(cmd, &group, "only this group")
+	g.groupFlag(cmd, &group, "only this group")
 	cmd.Flags().BoolVar(&why, "why", false, "show what every check saw")
 	return cmd
 }
@@ -44,19 +44,19 @@ func (g *global) pass(ctx context.Context, o output, group string, req controlle
 	if err := o.check(); err != nil {
 		return err
 	}
-	saw, end := g.live(group == "")
-	a, _, err := g.open(saw)
+	progress := &live{g: g, dry: req.DryRun}
+	a, _, err := g.open(progress.saw)
 	if err != nil {
-		end()
 		return err
 	}
 	chosen, err := choose(a, group)
 	if err != nil {
-		end()
 		return err
 	}
+	progress.groups = len(chosen) > 1
+	progress.begin()
 	reports := tickAll(ctx, a, chosen, req)
-	end()
+	progress.end()
 	if err := g.show(g.env.Stdout, o, v, reports); err != nil {
 		return err
 	}

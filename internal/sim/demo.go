@@ -37,8 +37,10 @@ type Demo struct {
 	Color bool
 	Width int
 	// Hold keeps the world served, and hopguard watching, until the context ends.
-	// It needs Dir.
+	// It needs Dir and Program.
 	Hold bool
+	// Program is how this program is called, for commands to copy.
+	Program string
 	// Dir gets the files of a world that is served.
 	Dir string
 }

@@ -28,7 +28,7 @@ func (s *show) hold(ctx context.Context) error {
 	all.Go(func() error {
 		return s.cloud.Serve(ctx, ServeOptions{Listen: "127.0.0.1:0", IdentityListen: "127.0.0.1:0", Dir: s.Dir, Ready: func(served Served) error {
 			s.heading("It goes on, until Ctrl-C")
-			s.say("In another terminal:\n\n  . %s\n  hopguard status --why\n  hopguard sim ctl start %s\n  hopguard failback\n", served.Env, s.from)
+			s.say("In another terminal:\n\n  . %[1]s\n  %[2]s status --why\n  %[2]s sim ctl start %[3]s\n  %[2]s failback\n", served.Env, s.Program, s.from)
 			close(told)
 			return nil
 		}})

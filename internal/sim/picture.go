@@ -39,7 +39,7 @@ func (c *Cloud) picture() string {
 	return strings.Join([]string{
 		"          branches  " + prefixes,
 		"                        |                     |",
-		"                     SD-WAN                SD-WAN",
+		pair("", center("SD-WAN", 19), center("SD-WAN", 19), ""),
 		"                        |                     |",
 		pair("", lid, lid, ""),
 		pair(a.Location, box(a.Name+"  active"), box(b.Name+"  standby"), b.Location),

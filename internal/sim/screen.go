@@ -82,8 +82,8 @@ func (s *screen) fit(line string) string {
 func shortIDs(text string) string {
 	words := strings.Fields(text)
 	for i, w := range words {
-		if at := strings.Index(w, "/subscriptions/"); at >= 0 {
-			words[i] = w[:at] + "..." + w[strings.LastIndexByte(w, '/'):]
+		if before, _, ok := strings.Cut(w, "/subscriptions/"); ok {
+			words[i] = before + "..." + w[strings.LastIndexByte(w, '/'):]
 		}
 	}
 	return strings.Join(words, " ")

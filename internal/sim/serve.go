@@ -38,6 +38,9 @@ type Served struct {
 	Ports map[string]netip.AddrPort
 	// CA, Env and Config are files; Config is "" if the world has no group.
 	CA, Env, Config string
+	// Active is the name of the appliance that carries traffic at first; "" if the
+	// world has no group.
+	Active string
 }
 
 // Serve serves the world until ctx ends. The end of ctx is no error.
@@ -106,7 +109,7 @@ func (c *Cloud) files(dir string, s *Served) error {
 	case err != nil:
 		return err
 	default:
-		s.Config = filepath.Join(dir, "hopguard.yaml")
+		s.Config, s.Active = filepath.Join(dir, "hopguard.yaml"), conf.Groups[0].Preferred
 		conf.Azure.CAFile, conf.Azure.ClientSecretFile = s.CA, secret
 		conf.Store = config.Store{Kind: config.StoreFile, Path: filepath.Join(dir, stateFolder)}
 		conf.Groups[0].Checks = append(conf.Groups[0].Checks, c.portCheck(s.Ports))

@@ -51,6 +51,7 @@ func Measure(ctx context.Context, f Failure, seed uint64) ([]Measured, error) {
 func MeasureMain(w io.Writer, f Failure, seed uint64) {
 	anything := func(string, string) (bool, error) { return true, nil }
 	testing.Main(anything, []testing.InternalTest{{Name: MeasureCommand, F: func(t *testing.T) {
+		t.Helper()
 		all := []Measured{}
 		for _, s := range settings() {
 			m, err := measure(f, s, seed, func(run func() error) error {
