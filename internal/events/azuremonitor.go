@@ -10,6 +10,10 @@ import (
 var errSchema = errors.New("the schemaId is neither azureMonitorCommonAlertSchema nor Microsoft.Insights/activityLogs: " +
 	"turn the common alert schema on in the action group")
 
+func azureMonitorDialect() dialect {
+	return dialect{limit: 64 << 10, media: []string{jsonMedia}, challenge: "Bearer", parse: parseAzureMonitor}
+}
+
 // parseAzureMonitor reads an alert of an action group.
 func parseAzureMonitor(_ http.Header, body []byte) (delivery, error) {
 	var alert struct {

@@ -85,7 +85,7 @@ func TestAzureMonitorEvents(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t)
-			w.want(t, request(events.AzureMonitor, tt.body), http.StatusOK, tt.outcome)
+			w.want(t, request(t, events.AzureMonitor, tt.body), http.StatusOK, tt.outcome)
 			if diff := cmp.Diff([]events.Event{tt.want}, w.nudges()); diff != "" {
 				t.Errorf("nudged (-want +got):\n%s", diff)
 			}
@@ -110,8 +110,8 @@ func TestAzureMonitorEventsThatDiffer(t *testing.T) {
 		activityLog(map[string]any{"eventTimestamp": at(-3 * time.Minute)}),
 		activityLog(map[string]any{"resourceId": machine + "2"}),
 	} {
-		w.want(t, request(events.AzureMonitor, body), http.StatusOK, events.Nudged)
-		w.want(t, request(events.AzureMonitor, body), http.StatusOK, events.Replayed)
+		w.want(t, request(t, events.AzureMonitor, body), http.StatusOK, events.Nudged)
+		w.want(t, request(t, events.AzureMonitor, body), http.StatusOK, events.Replayed)
 	}
 }
 
@@ -134,7 +134,7 @@ func TestAzureMonitorMalformed(t *testing.T) {
 		"list":                "[" + commonAlert(nil) + "]",
 	} {
 		t.Run(name, func(t *testing.T) {
-			newWorld(t).want(t, request(events.AzureMonitor, body), http.StatusBadRequest, events.Malformed)
+			newWorld(t).want(t, request(t, events.AzureMonitor, body), http.StatusBadRequest, events.Malformed)
 		})
 	}
 }

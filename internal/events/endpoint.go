@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// dialect is how one source speaks.
+// dialect is how one source speaks. Each has its file.
 type dialect struct {
 	// limit is the longest body, in bytes.
 	limit int64
@@ -28,28 +28,7 @@ type dialect struct {
 	parse func(http.Header, []byte) (delivery, error)
 }
 
-// dialectOf returns the dialect of a source, and whether there is such a source.
-func dialectOf(s Source) (dialect, bool) {
-	switch s {
-	case Meraki:
-		return dialect{limit: 64 << 10, media: []string{jsonMedia}, secretOf: sharedSecret,
-			challenge: "SharedSecret", parse: parseMeraki}, true
-	case AzureMonitor:
-		return dialect{limit: 64 << 10, media: []string{jsonMedia},
-			challenge: "Bearer", parse: parseAzureMonitor}, true
-	case EventGrid:
-		return dialect{limit: 1 << 20, media: []string{jsonMedia, cloudMedia, cloudBatchMedia},
-			challenge: "Bearer", handshake: true, parse: parseEventGrid}, true
-	default:
-		return dialect{}, false
-	}
-}
-
-const (
-	jsonMedia       = "application/json"
-	cloudMedia      = "application/cloudevents+json"
-	cloudBatchMedia = "application/cloudevents-batch+json"
-)
+const jsonMedia = "application/json"
 
 // delivery is what one request holds: messages, or else the code that confirms a
 // subscription.

@@ -24,6 +24,14 @@ var (
 	errValidation = errors.New("a validation is one event in Event Grid's schema, with its code and the fitting aeg-event-type")
 )
 
+func eventGridDialect() dialect {
+	return dialect{
+		limit:     1 << 20,
+		media:     []string{jsonMedia, "application/cloudevents+json", "application/cloudevents-batch+json"},
+		challenge: "Bearer", handshake: true, parse: parseEventGrid,
+	}
+}
+
 // gridEvent has the fields of both schemas: CloudEvents if there is a specversion.
 type gridEvent struct {
 	ID      string          `json:"id"`

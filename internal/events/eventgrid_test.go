@@ -49,8 +49,9 @@ func validation(changes map[string]any) string {
 	})
 }
 
-func notification(body string) *http.Request {
-	r := request(events.EventGrid, body)
+func notification(tb testing.TB, body string) *http.Request {
+	tb.Helper()
+	r := request(tb, events.EventGrid, body)
 	r.Header.Set("Aeg-Event-Type", "Notification")
 	r.Header.Set("Aeg-Subscription-Name", "HOPGUARD")
 	return r
@@ -113,7 +114,7 @@ func TestEventGridEvents(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t)
-			w.want(t, notification(tt.body), http.StatusOK, tt.outcomes...)
+			w.want(t, notification(t, tt.body), http.StatusOK, tt.outcomes...)
 			if diff := cmp.Diff(tt.want, w.nudges()); diff != "" {
 				t.Errorf("nudged (-want +got):\n%s", diff)
 			}
@@ -124,7 +125,7 @@ func TestEventGridEvents(t *testing.T) {
 func TestEventGridContentTypes(t *testing.T) {
 	for _, media := range []string{"application/cloudevents+json", "application/cloudevents-batch+json; charset=UTF-8", "application/json"} {
 		w := newWorld(t)
-		r := notification(cloudEvent(nil))
+		r := notification(t, cloudEvent(nil))
 		r.Header.Set("Content-Type", media)
 		w.want(t, r, http.StatusOK, events.Nudged)
 	}
@@ -161,12 +162,12 @@ func TestEventGridMalformed(t *testing.T) {
 		"custom-schema":      `{"myId":"1"}`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			newWorld(t).want(t, notification(body), http.StatusBadRequest, events.Malformed)
+			newWorld(t).want(t, notification(t, body), http.StatusBadRequest, events.Malformed)
 		})
 	}
 	t.Run("largest-batch-is-fine", func(t *testing.T) {
 		w := newWorld(t)
-		w.send(t, notification("["+strings.Join(many[1:], ",")+"]"))
+		w.send(t, notification(t, "["+strings.Join(many[1:], ",")+"]"))
 		if c := w.counts(); c["event-grid unknown-kind"]+c["event-grid limited"] != 5000 {
 			t.Errorf("counts %v, want 5000 events", c)
 		}
@@ -193,7 +194,7 @@ func TestEventGridValidation(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t)
-			r := request(events.EventGrid, tt.body)
+			r := request(t, events.EventGrid, tt.body)
 			if tt.header != "" {
 				r.Header.Set("aeg-event-type", tt.header)
 			}
@@ -208,19 +209,19 @@ func TestEventGridValidation(t *testing.T) {
 		})
 	}
 	t.Run("not-without-the-token", func(t *testing.T) {
-		r := request(events.EventGrid, "["+validation(nil)+"]")
+		r := request(t, events.EventGrid, "["+validation(nil)+"]")
 		r.Header.Del("Authorization")
 		newWorld(t).want(t, r, http.StatusUnauthorized, events.Forged)
 	})
 	t.Run("type-in-cloud-events-is-an-event", func(t *testing.T) {
-		newWorld(t).want(t, request(events.EventGrid, cloudEvent(map[string]any{"type": "Microsoft.EventGrid.SubscriptionValidationEvent"})),
+		newWorld(t).want(t, request(t, events.EventGrid, cloudEvent(map[string]any{"type": "Microsoft.EventGrid.SubscriptionValidationEvent"})),
 			http.StatusOK, events.UnknownKind)
 	})
 }
 
 func TestCloudEventsHandshake(t *testing.T) {
 	options := func(origin string) *http.Request {
-		r := httptest.NewRequest(http.MethodOptions, events.EventGrid.Path()+"?token="+url.QueryEscape(secret), nil)
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodOptions, events.EventGrid.Path()+"?token="+url.QueryEscape(secret), nil)
 		if origin != "" {
 			r.Header.Set("WebHook-Request-Origin", origin)
 		}

@@ -20,7 +20,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"time"
 )
 
@@ -61,12 +60,12 @@ type Event struct {
 	Occurred time.Time
 }
 
-// Options is what a [Handler] needs. All fields are required.
+// Options is what a [Handler] needs: Nudge, Now, and at least one source.
 type Options struct {
-	// Sources are the senders that are listened to, each with its secret as it is
-	// now. The function answers from memory, by several goroutines at once. While
-	// it gives an empty secret, nothing is accepted from that source.
-	Sources map[Source]func() Secret
+	// The sources that are listened to, each with its secret as it is now; nil is not
+	// listened to. The function answers from memory, by several goroutines at once.
+	// While it gives an empty secret, nothing is accepted from that source.
+	Meraki, AzureMonitor, EventGrid func() Secret
 	// Nudge is called once for each event that shall start a tick. It must not
 	// block and is called by several goroutines at once: whoever gives it unites
 	// what comes at the same time.
@@ -92,25 +91,25 @@ func New(o Options) (*Handler, error) {
 	if o.Now == nil {
 		errs = append(errs, errors.New("events: there is no Now"))
 	}
-	if len(o.Sources) == 0 {
+	if o.Meraki == nil && o.AzureMonitor == nil && o.EventGrid == nil {
 		errs = append(errs, errors.New("events: there is no source"))
 	}
 	h := &Handler{endpoints: map[string]*endpoint{}}
-	for source, secret := range o.Sources {
-		d, ok := dialectOf(source)
+	for _, e := range []*endpoint{
+		{source: Meraki, dialect: merakiDialect(), secret: o.Meraki},
+		{source: AzureMonitor, dialect: azureMonitorDialect(), secret: o.AzureMonitor},
+		{source: EventGrid, dialect: eventGridDialect(), secret: o.EventGrid},
+	} {
 		switch {
-		case !ok:
-			errs = append(errs, fmt.Errorf("events: source %q does not exist; there are %q", source, Sources()))
-		case secret == nil || secret().empty():
-			errs = append(errs, fmt.Errorf("events: source %q: %w", source, ErrNoSecret))
+		case e.secret == nil:
+		case e.secret().empty():
+			errs = append(errs, fmt.Errorf("events: source %q: %w", e.source, ErrNoSecret))
 		default:
-			h.endpoints[source.Path()] = &endpoint{
-				dialect: d, source: source, secret: secret, nudge: o.Nudge, now: o.Now, inbox: newInbox(),
-			}
+			e.nudge, e.now, e.inbox = o.Nudge, o.Now, newInbox()
+			h.endpoints[e.source.Path()] = e
 		}
 	}
 	if len(errs) > 0 {
-		slices.SortFunc(errs, byText) // the map has no order
 		return nil, errors.Join(errs...)
 	}
 	return h, nil

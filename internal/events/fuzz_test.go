@@ -22,6 +22,7 @@ func shapes() []string {
 
 // fuzz sends a body twice, and checks what holds for every body.
 func fuzz(t *testing.T, r func() *http.Request) {
+	t.Helper()
 	w := newWorld(t)
 	first := w.send(t, r())
 	nudged := w.nudges()
@@ -84,7 +85,7 @@ func FuzzMeraki(f *testing.F) {
 		f.Add(body)
 	}
 	f.Fuzz(func(t *testing.T, body string) {
-		fuzz(t, func() *http.Request { return request(events.Meraki, body) })
+		fuzz(t, func() *http.Request { return request(t, events.Meraki, body) })
 	})
 }
 
@@ -100,7 +101,7 @@ func FuzzAzureMonitor(f *testing.F) {
 		f.Add(body)
 	}
 	f.Fuzz(func(t *testing.T, body string) {
-		fuzz(t, func() *http.Request { return request(events.AzureMonitor, body) })
+		fuzz(t, func() *http.Request { return request(t, events.AzureMonitor, body) })
 	})
 }
 
@@ -120,7 +121,7 @@ func FuzzEventGrid(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body, kind string) {
 		fuzz(t, func() *http.Request {
-			r := request(events.EventGrid, body)
+			r := request(t, events.EventGrid, body)
 			r.Header["Aeg-Event-Type"] = []string{kind}
 			return r
 		})

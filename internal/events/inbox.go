@@ -63,7 +63,7 @@ type memory struct {
 
 func newInbox() *inbox {
 	return &inbox{
-		n: map[Outcome]uint64{}, limiter: rate.NewLimiter(nudgesPerSecond, burst),
+		n: make(map[Outcome]uint64), limiter: rate.NewLimiter(nudgesPerSecond, burst),
 		order: list.New(), at: map[key]*list.Element{},
 	}
 }

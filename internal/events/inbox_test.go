@@ -17,16 +17,16 @@ func TestReplayed(t *testing.T) {
 	for _, s := range events.Sources() {
 		t.Run(string(s), func(t *testing.T) {
 			w := newWorld(t)
-			w.want(t, request(s, fixture(s, "1")), http.StatusOK, events.Nudged)
+			w.want(t, request(t, s, fixture(s, "1")), http.StatusOK, events.Nudged)
 			for range 3 {
-				w.want(t, request(s, fixture(s, "1")), http.StatusOK, events.Replayed)
+				w.want(t, request(t, s, fixture(s, "1")), http.StatusOK, events.Replayed)
 			}
-			w.want(t, request(s, fixture(s, "2")), http.StatusOK, events.Nudged)
+			w.want(t, request(t, s, fixture(s, "2")), http.StatusOK, events.Nudged)
 			w.pass(23*time.Hour + 59*time.Minute)
-			w.want(t, request(s, fixture(s, "1")), http.StatusOK, events.Replayed)
+			w.want(t, request(t, s, fixture(s, "1")), http.StatusOK, events.Replayed)
 			w.pass(time.Minute)
 			// A day later it is forgotten, but old.
-			w.want(t, request(s, fixture(s, "1")), http.StatusOK, events.Stale)
+			w.want(t, request(t, s, fixture(s, "1")), http.StatusOK, events.Stale)
 		})
 	}
 }
@@ -34,21 +34,21 @@ func TestReplayed(t *testing.T) {
 // TestAnIDMayComeBackAfterADay lets a sender number its events from the beginning again.
 func TestAnIDMayComeBackAfterADay(t *testing.T) {
 	w := newWorld(t)
-	day := func(n time.Duration) *http.Request {
-		return notification(gridEvent(map[string]any{"eventTime": at(n * 24 * time.Hour)}))
+	at := func(after time.Duration) *http.Request {
+		return notification(t, gridEvent(map[string]any{"eventTime": at(after)}))
 	}
-	w.want(t, day(0), http.StatusOK, events.Nudged)
+	w.want(t, at(0), http.StatusOK, events.Nudged)
 	w.pass(24*time.Hour - time.Nanosecond)
-	w.want(t, day(1), http.StatusOK, events.Replayed)
+	w.want(t, at(24*time.Hour), http.StatusOK, events.Replayed)
 	w.pass(time.Nanosecond)
-	w.want(t, day(1), http.StatusOK, events.Nudged)
-	w.want(t, day(1), http.StatusOK, events.Replayed)
+	w.want(t, at(24*time.Hour), http.StatusOK, events.Nudged)
+	w.want(t, at(24*time.Hour), http.StatusOK, events.Replayed)
 }
 
 func TestSourcesRememberForThemselves(t *testing.T) {
 	w := newWorld(t)
 	for _, s := range events.Sources() {
-		w.want(t, request(s, fixture(s, "1")), http.StatusOK, events.Nudged)
+		w.want(t, request(t, s, fixture(s, "1")), http.StatusOK, events.Nudged)
 	}
 }
 
@@ -71,7 +71,7 @@ func TestAge(t *testing.T) {
 			events.EventGrid:    gridEvent(map[string]any{"eventTime": at(tt.sent)}),
 		} {
 			t.Run(fmt.Sprint(s, tt.sent), func(t *testing.T) {
-				newWorld(t).want(t, request(s, body), http.StatusOK, tt.want)
+				newWorld(t).want(t, request(t, s, body), http.StatusOK, tt.want)
 			})
 		}
 	}
@@ -81,9 +81,9 @@ func TestAge(t *testing.T) {
 func TestWhatIsRefusedForItsTimeIsNotRemembered(t *testing.T) {
 	w := newWorld(t)
 	body := gridEvent(map[string]any{"eventTime": at(10 * time.Minute)})
-	w.want(t, notification(body), http.StatusOK, events.Early)
+	w.want(t, notification(t, body), http.StatusOK, events.Early)
 	w.pass(5 * time.Minute)
-	w.want(t, notification(body), http.StatusOK, events.Nudged)
+	w.want(t, notification(t, body), http.StatusOK, events.Nudged)
 }
 
 // batchOf is a batch of events with fresh times and the ids first, first+1, ...
@@ -97,29 +97,29 @@ func batchOf(first, n int) string {
 
 func TestStormIsLimited(t *testing.T) {
 	w := newWorld(t)
-	w.send(t, notification(batchOf(0, 1000)))
+	w.send(t, notification(t, batchOf(0, 1000)))
 	if got := w.counts(); got["event-grid nudged"] != 32 || got["event-grid limited"] != 968 || len(w.nudges()) != 32 {
 		t.Fatalf("counts %v, want 32 nudged and 968 limited", got)
 	}
 	// What was limited is known, so that its repetitions are not the next storm.
-	w.want(t, notification(batchOf(999, 1)), http.StatusOK, events.Replayed)
-	w.want(t, notification(batchOf(1000, 1)), http.StatusOK, events.Limited)
+	w.want(t, notification(t, batchOf(999, 1)), http.StatusOK, events.Replayed)
+	w.want(t, notification(t, batchOf(1000, 1)), http.StatusOK, events.Limited)
 	// Others are not held up.
-	w.want(t, request(events.Meraki, fixture(events.Meraki, "1")), http.StatusOK, events.Nudged)
+	w.want(t, request(t, events.Meraki, fixture(events.Meraki, "1")), http.StatusOK, events.Nudged)
 
 	w.pass(500 * time.Millisecond)
-	w.want(t, notification(batchOf(1001, 2)), http.StatusOK, events.Nudged, events.Limited)
+	w.want(t, notification(t, batchOf(1001, 2)), http.StatusOK, events.Nudged, events.Limited)
 	w.nudges()
 	w.pass(10 * time.Second)
-	w.send(t, notification(batchOf(2000, 100)))
+	w.send(t, notification(t, batchOf(2000, 100)))
 	if got := len(w.nudges()); got != 20 {
 		t.Errorf("%d nudges after ten seconds, want 20", got)
 	}
 	// Events that nudge nothing anyway do not use the budget up.
 	w.pass(time.Second)
-	w.want(t, notification(batchOf(2000, 1)), http.StatusOK, events.Replayed)
-	w.want(t, notification(gridEvent(map[string]any{"eventTime": at(-time.Hour)})), http.StatusOK, events.Stale)
-	w.want(t, notification(batchOf(3000, 3)), http.StatusOK, events.Nudged, events.Nudged, events.Limited)
+	w.want(t, notification(t, batchOf(2000, 1)), http.StatusOK, events.Replayed)
+	w.want(t, notification(t, gridEvent(map[string]any{"eventTime": at(-time.Hour)})), http.StatusOK, events.Stale)
+	w.want(t, notification(t, batchOf(3000, 3)), http.StatusOK, events.Nudged, events.Nudged, events.Limited)
 }
 
 // TestMemoryIsBounded fills it: what was seen last stays.
@@ -128,7 +128,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	fill := func(w *world, first, n int) {
 		for n > 0 {
 			m := min(n, 5000)
-			if rec := w.send(t, notification(batchOf(first, m))); rec.Code != http.StatusOK {
+			if rec := w.send(t, notification(t, batchOf(first, m))); rec.Code != http.StatusOK {
 				t.Fatalf("answer %d", rec.Code)
 			}
 			first, n = first+m, n-m
@@ -137,13 +137,13 @@ func TestMemoryIsBounded(t *testing.T) {
 		w.pass(time.Second)
 	}
 	w := newWorld(t)
-	w.want(t, notification(gridEvent(nil)), http.StatusOK, events.Nudged)
+	w.want(t, notification(t, gridEvent(nil)), http.StatusOK, events.Nudged)
 	fill(w, 0, remembered-1)
-	w.want(t, notification(gridEvent(nil)), http.StatusOK, events.Replayed) // the oldest, and now the newest
+	w.want(t, notification(t, gridEvent(nil)), http.StatusOK, events.Replayed) // the oldest, and now the newest
 	fill(w, remembered, remembered-1)
-	w.want(t, notification(gridEvent(nil)), http.StatusOK, events.Replayed)
+	w.want(t, notification(t, gridEvent(nil)), http.StatusOK, events.Replayed)
 	fill(w, 2*remembered, remembered)
-	w.want(t, notification(gridEvent(nil)), http.StatusOK, events.Nudged)
+	w.want(t, notification(t, gridEvent(nil)), http.StatusOK, events.Nudged)
 }
 
 // TestManyAtOnce sends copies of one event and events of their own, to all sources at
@@ -156,9 +156,9 @@ func TestManyAtOnce(t *testing.T) {
 		for _, s := range events.Sources() {
 			wg.Go(func() {
 				for j := range each {
-					w.send(t, request(s, fixture(s, "same")))
-					w.send(t, request(s, fixture(s, fmt.Sprint(i, "-", j%2))))
-					w.send(t, request(s, "{"))
+					w.send(t, request(t, s, fixture(s, "same")))
+					w.send(t, request(t, s, fixture(s, fmt.Sprint(i, "-", j%2))))
+					w.send(t, request(t, s, "{"))
 					w.h.Counts()
 				}
 			})
@@ -193,14 +193,14 @@ func TestNudgeHoldsNoLock(t *testing.T) {
 	var h *events.Handler
 	called := 0
 	h, err := events.New(events.Options{
-		Sources: map[events.Source]func() events.Secret{events.EventGrid: func() events.Secret { return secret }},
-		Nudge:   func(events.Event) { called += len(h.Counts()) }, Now: morning,
+		EventGrid: func() events.Secret { return secret },
+		Nudge:     func(events.Event) { called += len(h.Counts()) }, Now: morning,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	w := &world{h: h}
-	w.send(t, notification(gridEvent(nil)))
+	w.send(t, notification(t, gridEvent(nil)))
 	if called != len(events.Outcomes()) {
 		t.Errorf("the nudge saw %d counts", called)
 	}

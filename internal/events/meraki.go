@@ -6,6 +6,13 @@ import (
 	"net/http"
 )
 
+func merakiDialect() dialect {
+	return dialect{
+		limit: 64 << 10, media: []string{jsonMedia},
+		secretOf: sharedSecret, challenge: "SharedSecret", parse: parseMeraki,
+	}
+}
+
 // sharedSecret finds the secret in a webhook of the Dashboard. Nothing else of the
 // body is looked at, and a secret that is no text is none.
 func sharedSecret(body []byte) (string, bool) {

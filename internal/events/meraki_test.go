@@ -81,7 +81,7 @@ func TestMerakiEvents(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t)
-			w.want(t, request(events.Meraki, merakiAlert(tt.changes)), http.StatusOK, tt.outcome)
+			w.want(t, request(t, events.Meraki, merakiAlert(tt.changes)), http.StatusOK, tt.outcome)
 			if diff := cmp.Diff([]events.Event{tt.want}, w.nudges()); diff != "" {
 				t.Errorf("nudged (-want +got):\n%s", diff)
 			}
@@ -111,10 +111,10 @@ func TestMerakiEventsThatDiffer(t *testing.T) {
 		with(map[string]any{"connectivity": true}),
 		with(map[string]any{"connectivity": "true", "peerNetworkId": "N_20"}),
 	} {
-		w.want(t, request(events.Meraki, merakiAlert(changes)), http.StatusOK, events.Nudged)
+		w.want(t, request(t, events.Meraki, merakiAlert(changes)), http.StatusOK, events.Nudged)
 	}
 	// A second attempt says another time of sending.
-	w.want(t, request(events.Meraki, merakiAlert(map[string]any{"sentAt": at(0)})), http.StatusOK, events.Replayed)
+	w.want(t, request(t, events.Meraki, merakiAlert(map[string]any{"sentAt": at(0)})), http.StatusOK, events.Replayed)
 }
 
 func TestMerakiMalformed(t *testing.T) {
@@ -131,7 +131,7 @@ func TestMerakiMalformed(t *testing.T) {
 		"text":                `"` + "x" + `"`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			newWorld(t).want(t, request(events.Meraki, body), http.StatusBadRequest, events.Malformed)
+			newWorld(t).want(t, request(t, events.Meraki, body), http.StatusBadRequest, events.Malformed)
 		})
 	}
 }

@@ -18,30 +18,25 @@ import (
 	"hopguard/internal/events"
 )
 
-// limits are the longest bodies, in bytes.
-func limits() map[events.Source]int {
-	return map[events.Source]int{events.Meraki: 64 << 10, events.AzureMonitor: 64 << 10, events.EventGrid: 1 << 20}
-}
-
 // TestForged presents everything but the secret. All of it gets one answer.
 func TestForged(t *testing.T) {
 	wrong := []string{"", "x", secret[:len(secret)-1], secret + "x", secret[:len(secret)-1] + "2", strings.ToUpper(secret), " " + secret, secret + "\n", "<secret>"}
-	requests := map[events.Source][]*http.Request{}
+	requests := make(map[events.Source][]*http.Request)
 	for _, text := range wrong {
-		requests[events.Meraki] = append(requests[events.Meraki], request(events.Meraki, merakiAlert(map[string]any{"sharedSecret": text})))
+		requests[events.Meraki] = append(requests[events.Meraki], request(t, events.Meraki, merakiAlert(map[string]any{"sharedSecret": text})))
 	}
 	for _, value := range []any{nil, 7, true, []string{secret}, map[string]any{"sharedSecret": secret}} {
-		requests[events.Meraki] = append(requests[events.Meraki], request(events.Meraki, merakiAlert(map[string]any{"sharedSecret": value})))
+		requests[events.Meraki] = append(requests[events.Meraki], request(t, events.Meraki, merakiAlert(map[string]any{"sharedSecret": value})))
 	}
 	// What is wrong besides is not told to a stranger, and a header does not count.
-	requests[events.Meraki] = append(requests[events.Meraki], request(events.Meraki, "{}"), request(events.Meraki, "null"))
-	header := request(events.Meraki, merakiAlert(map[string]any{"sharedSecret": nil}))
+	requests[events.Meraki] = append(requests[events.Meraki], request(t, events.Meraki, "{}"), request(t, events.Meraki, "null"))
+	header := request(t, events.Meraki, merakiAlert(map[string]any{"sharedSecret": nil}))
 	header.Header.Set("Authorization", "Bearer "+secret)
 	requests[events.Meraki] = append(requests[events.Meraki], header)
 
 	for _, s := range []events.Source{events.AzureMonitor, events.EventGrid} {
 		add := func(query string, headers ...string) {
-			r := request(s, "what is in the body is not even looked at")
+			r := request(t, s, "what is in the body is not even looked at")
 			r.Header["Content-Type"], r.Header["Authorization"] = []string{"image/png"}, headers
 			r.URL.RawQuery = query
 			requests[s] = append(requests[s], r)
@@ -92,7 +87,7 @@ func TestTokens(t *testing.T) {
 			{"token=x", "Bearer " + secret},
 		} {
 			w := newWorld(t)
-			r := request(s, fixture(s, "1"))
+			r := request(t, s, fixture(s, "1"))
 			r.URL.RawQuery = tt.query
 			r.Header.Set("Authorization", tt.header)
 			if rec := w.send(t, r); rec.Code != http.StatusOK || len(w.nudges()) != 1 {
@@ -108,12 +103,12 @@ func TestTheSecretOfNowCounts(t *testing.T) {
 			w := newWorld(t)
 			for _, none := range []events.Secret{"", " \n"} {
 				w.rotate(none)
-				w.want(t, request(s, fixture(s, "1")), http.StatusServiceUnavailable, events.Unready)
+				w.want(t, request(t, s, fixture(s, "1")), http.StatusServiceUnavailable, events.Unready)
 			}
 			w.rotate("new")
-			w.want(t, request(s, fixture(s, "1")), http.StatusUnauthorized, events.Forged)
+			w.want(t, request(t, s, fixture(s, "1")), http.StatusUnauthorized, events.Forged)
 			w.rotate(secret)
-			w.want(t, request(s, fixture(s, "1")), http.StatusOK, events.Nudged)
+			w.want(t, request(t, s, fixture(s, "1")), http.StatusOK, events.Nudged)
 		})
 	}
 }
@@ -122,33 +117,33 @@ func TestTheSecretOfNowCounts(t *testing.T) {
 func TestAnEmptySecretMatchesNothing(t *testing.T) {
 	w := newWorld(t)
 	w.rotate("")
-	r := request(events.EventGrid, fixture(events.EventGrid, "1"))
+	r := request(t, events.EventGrid, fixture(events.EventGrid, "1"))
 	r.Header.Set("Authorization", "Bearer ")
 	r.URL.RawQuery = "token="
 	w.want(t, r, http.StatusServiceUnavailable, events.Unready)
-	w.want(t, request(events.Meraki, merakiAlert(map[string]any{"sharedSecret": ""})), http.StatusServiceUnavailable, events.Unready)
-	r = httptest.NewRequest(http.MethodOptions, events.EventGrid.Path()+"?token=", nil)
+	w.want(t, request(t, events.Meraki, merakiAlert(map[string]any{"sharedSecret": ""})), http.StatusServiceUnavailable, events.Unready)
+	r = httptest.NewRequestWithContext(t.Context(), http.MethodOptions, events.EventGrid.Path()+"?token=", nil)
 	r.Header.Set("WebHook-Request-Origin", "eventgrid.azure.net")
 	w.want(t, r, http.StatusServiceUnavailable, events.Unready)
 }
 
 func TestOversized(t *testing.T) {
-	for s, limit := range limits() {
+	for s, limit := range map[events.Source]int{events.Meraki: 64 << 10, events.AzureMonitor: 64 << 10, events.EventGrid: 1 << 20} {
 		t.Run(string(s), func(t *testing.T) {
 			w := newWorld(t)
 			fits := fixture(s, "1")
 			fits += strings.Repeat(" ", limit-len(fits))
-			w.want(t, request(s, fits+" "), http.StatusRequestEntityTooLarge, events.Oversized)
+			w.want(t, request(t, s, fits+" "), http.StatusRequestEntityTooLarge, events.Oversized)
 			// Without an announced length, the bytes are counted.
-			r := request(s, fits+" ")
+			r := request(t, s, fits+" ")
 			r.ContentLength = -1
 			w.want(t, r, http.StatusRequestEntityTooLarge, events.Oversized)
 			// An announced length is believed without reading.
-			r = request(s, "")
+			r = request(t, s, "")
 			r.Body, r.ContentLength = io.NopCloser(unread{t}), int64(limit)+1
 			w.want(t, r, http.StatusRequestEntityTooLarge, events.Oversized)
 
-			w.want(t, request(s, fits), http.StatusOK, events.Nudged)
+			w.want(t, request(t, s, fits), http.StatusOK, events.Nudged)
 		})
 	}
 }
@@ -167,20 +162,20 @@ func TestUnsupported(t *testing.T) {
 			"", "text/plain", "application/x-www-form-urlencoded", "application/xml", "application/json; charset=utf-16",
 			"application/json; charset=iso-8859-1", "application", "application/json;;=", "application/jsonx",
 		} {
-			r := request(s, fixture(s, "1"))
+			r := request(t, s, fixture(s, "1"))
 			r.Header.Set("Content-Type", header)
 			newWorld(t).want(t, r, http.StatusUnsupportedMediaType, events.Unsupported)
 		}
-		r := request(s, fixture(s, "1"))
+		r := request(t, s, fixture(s, "1"))
 		r.Header.Set("Content-Encoding", "gzip")
 		newWorld(t).want(t, r, http.StatusUnsupportedMediaType, events.Unsupported)
 
-		r = request(s, fixture(s, "1"))
+		r = request(t, s, fixture(s, "1"))
 		r.Header.Set("Content-Encoding", "Identity")
 		newWorld(t).want(t, r, http.StatusOK, events.Nudged)
 	}
 	for _, s := range []events.Source{events.Meraki, events.AzureMonitor} { // CloudEvents are Event Grid's
-		r := request(s, fixture(s, "1"))
+		r := request(t, s, fixture(s, "1"))
 		r.Header.Set("Content-Type", "application/cloudevents+json")
 		newWorld(t).want(t, r, http.StatusUnsupportedMediaType, events.Unsupported)
 	}
@@ -192,7 +187,7 @@ func TestMethods(t *testing.T) {
 			if method == http.MethodOptions && s == events.EventGrid {
 				continue
 			}
-			r := request(s, fixture(s, "1"))
+			r := request(t, s, fixture(s, "1"))
 			r.Method = method
 			rec := newWorld(t).want(t, r, http.StatusMethodNotAllowed, events.Unsupported)
 			if got := rec.Header().Get("Allow"); got != allow {
@@ -205,7 +200,7 @@ func TestMethods(t *testing.T) {
 func TestOtherPaths(t *testing.T) {
 	w := newWorld(t)
 	for _, path := range []string{"/", "/v1/events", "/v1/events/", "/v1/events/other", "/v1/events/meraki/", "/v1//events/meraki", "/v1/events/Meraki", "/v1/events/../events/meraki"} {
-		r := request(events.Meraki, fixture(events.Meraki, "1"))
+		r := request(t, events.Meraki, fixture(events.Meraki, "1"))
 		r.URL.Path, r.URL.RawQuery = path, "token="+url.QueryEscape(secret)
 		w.want(t, r, http.StatusNotFound)
 	}
@@ -228,12 +223,12 @@ func TestTruncated(t *testing.T) {
 		t.Run(fmt.Sprint(tt.source, i), func(t *testing.T) {
 			w := newWorld(t)
 			for n := range tt.body {
-				if rec := w.send(t, request(tt.source, tt.body[:n])); rec.Code != http.StatusBadRequest {
+				if rec := w.send(t, request(t, tt.source, tt.body[:n])); rec.Code != http.StatusBadRequest {
 					t.Fatalf("cut after %d bytes: answer %d, want 400", n, rec.Code)
 				}
 			}
 			// The whole body, and then the connection breaks instead of ending.
-			r := request(tt.source, tt.body)
+			r := request(t, tt.source, tt.body)
 			r.Body, r.ContentLength = io.NopCloser(brokenBody{strings.NewReader(tt.body)}), -1
 			if rec := w.send(t, r); rec.Code != http.StatusBadRequest {
 				t.Errorf("connection cut: answer %d, want 400", rec.Code)
@@ -252,7 +247,7 @@ func TestTruncated(t *testing.T) {
 				t.Errorf("counted (-want +got):\n%s", diff)
 			}
 			// Nothing of all that was remembered.
-			if rec := w.send(t, request(tt.source, tt.body)); rec.Code != http.StatusOK || strings.Contains(rec.Body.String(), `"nudged":0`) {
+			if rec := w.send(t, request(t, tt.source, tt.body)); rec.Code != http.StatusOK || strings.Contains(rec.Body.String(), `"nudged":0`) {
 				t.Errorf("whole: answer %d %s", rec.Code, rec.Body)
 			}
 		})
@@ -262,21 +257,18 @@ func TestTruncated(t *testing.T) {
 func TestNewRefuses(t *testing.T) {
 	some := func() events.Secret { return secret }
 	nudge, now := func(events.Event) {}, func() time.Time { return morning() }
-	type sources = map[events.Source]func() events.Secret
+	secretOf := func(s events.Secret) func() events.Secret { return func() events.Secret { return s } }
 	for _, tt := range []struct {
 		name string
 		in   events.Options
 		want string
 	}{
-		{"nothing", events.Options{}, "events: there is no Now\nevents: there is no Nudge\nevents: there is no source"},
-		{"empty-secret", events.Options{Sources: sources{events.Meraki: func() events.Secret { return "" }}, Nudge: nudge, Now: now},
-			`events: source "meraki": empty secret`},
-		{"white-secret", events.Options{Sources: sources{events.AzureMonitor: func() events.Secret { return "\t\n" }, events.Meraki: some}, Nudge: nudge, Now: now},
-			`events: source "azure-monitor": empty secret`},
-		{"no-function", events.Options{Sources: sources{events.EventGrid: nil}, Nudge: nudge, Now: now},
-			`events: source "event-grid": empty secret`},
-		{"unknown-source", events.Options{Sources: sources{"pager": some}, Nudge: nudge, Now: now},
-			`events: source "pager" does not exist; there are ["meraki" "azure-monitor" "event-grid"]`},
+		{"nothing", events.Options{}, "events: there is no Nudge\nevents: there is no Now\nevents: there is no source"},
+		{"no-source", events.Options{Nudge: nudge, Now: now}, "events: there is no source"},
+		{"empty-secret", events.Options{Meraki: secretOf(""), Nudge: nudge, Now: now}, `events: source "meraki": empty secret`},
+		{"white-secret", events.Options{Meraki: some, EventGrid: secretOf("\t\n"), Nudge: nudge, Now: now}, `events: source "event-grid": empty secret`},
+		{"everything-is-named", events.Options{Meraki: secretOf(""), AzureMonitor: secretOf(" "), Now: now},
+			"events: there is no Nudge\nevents: source \"meraki\": empty secret\nevents: source \"azure-monitor\": empty secret"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			h, err := events.New(tt.in)
@@ -292,14 +284,14 @@ func TestNewRefuses(t *testing.T) {
 
 func TestASourceThatIsNotSetUpHasNoPath(t *testing.T) {
 	h, err := events.New(events.Options{
-		Sources: map[events.Source]func() events.Secret{events.Meraki: func() events.Secret { return secret }},
-		Nudge:   func(events.Event) { t.Error("nudged") }, Now: morning,
+		Meraki: func() events.Secret { return secret },
+		Nudge:  func(events.Event) { t.Error("nudged") }, Now: morning,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	rec := httptest.NewRecorder()
-	h.ServeHTTP(rec, request(events.EventGrid, fixture(events.EventGrid, "1")))
+	h.ServeHTTP(rec, request(t, events.EventGrid, fixture(events.EventGrid, "1")))
 	if rec.Code != http.StatusNotFound {
 		t.Errorf("answer %d, want 404", rec.Code)
 	}

@@ -1,7 +1,6 @@
 package events
 
 import (
-	"cmp"
 	"errors"
 	"slices"
 	"strings"
@@ -50,5 +49,3 @@ func instant(texts ...string) (time.Time, bool) {
 
 // word makes names that differ in case and spaces only alike.
 func word(s string) string { return strings.ToLower(strings.ReplaceAll(s, " ", "")) }
-
-func byText(a, b error) int { return cmp.Compare(a.Error(), b.Error()) }

@@ -44,12 +44,8 @@ func newWorld(tb testing.TB) *world {
 		defer w.mu.Unlock()
 		return w.secret
 	}
-	sources := map[events.Source]func() events.Secret{}
-	for _, s := range events.Sources() {
-		sources[s] = current
-	}
 	h, err := events.New(events.Options{
-		Sources: sources,
+		Meraki: current, AzureMonitor: current, EventGrid: current,
 		Nudge: func(e events.Event) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
@@ -92,8 +88,9 @@ func (w *world) nudges() []events.Event {
 }
 
 // request is a request as its source sends it, with the secret where it belongs.
-func request(s events.Source, body string) *http.Request {
-	r := httptest.NewRequest(http.MethodPost, s.Path(), strings.NewReader(body))
+func request(tb testing.TB, s events.Source, body string) *http.Request {
+	tb.Helper()
+	r := httptest.NewRequestWithContext(tb.Context(), http.MethodPost, s.Path(), strings.NewReader(body))
 	r.Header.Set("Content-Type", "application/json; charset=utf-8")
 	if s != events.Meraki {
 		r.Header.Set("Authorization", "Bearer "+secret)
