@@ -24,7 +24,7 @@ const (
 	// maxBody bounds an answer; a list of 200 full route tables is about 30 MB.
 	maxBody = 256 << 20
 	// maxPages bounds a list whose pages lead in a circle.
-	maxPages = 1000
+	maxPages = 400
 	// readTries bounds how often a read is repeated, within the caller's context.
 	readTries = 4
 	// maxWait bounds a single wait that Azure asks for before a read is repeated.

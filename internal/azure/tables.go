@@ -19,6 +19,9 @@ const (
 	// shareFor is how long the answer to a list serves others that want the same:
 	// groups that tick together cost one list.
 	shareFor = time.Second
+	// tablesWait bounds the list of one subscription, repetitions included: one that
+	// does not answer must not hold up the move in the others.
+	tablesWait = 20 * time.Second
 	// visibleFor is how long the list of visible subscriptions is believed.
 	visibleFor = 10 * time.Minute
 )
@@ -103,6 +106,8 @@ func (c *Client) Tables(ctx context.Context, selection route.Selection) ([]route
 }
 
 func (c *Client) listTables(ctx context.Context, subscription string) ([]tableItem, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, tablesWait, fmt.Errorf("not complete within %s", tablesWait))
+	defer cancel()
 	l := c.tables.of(subscription)
 	if err := l.turn.enter(ctx); err != nil {
 		return nil, err

@@ -252,6 +252,34 @@ func TestARegionWithoutAnAnswerHoldsUpNobody(t *testing.T) {
 	})
 }
 
+// One of three subscriptions takes requests and never answers.
+func TestASubscriptionWithoutAnAnswerHoldsUpNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t, azuresim.TwoRegionsOptions{Subscriptions: 3}, azuresim.Options{})
+		c := l.controller(t, "emea", l.client(t))
+		term, stop := newTerm(t)
+		defer stop()
+		mustBe(t, c.Tick(t.Context(), term, controller.Request{}), controller.Agreed)
+		l.inject(t, azuresim.Fault{Kind: azuresim.FaultTimeout, Path: "000000000002/"})
+		if err := l.PowerOff("vmx-a"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Second) // Azure's list is a second behind
+		began := time.Now()
+		r := c.Tick(t.Context(), term, controller.Request{})
+		mustBe(t, r, controller.Failed)
+		if took := time.Since(began); took > 30*time.Second || len(r.Outcomes) != 2 || !r.Outcomes[0].Done() || !r.Outcomes[1].Done() {
+			t.Errorf("after %v: %d outcomes; %v", took, len(r.Outcomes), r.Err())
+		}
+		if want := "list route tables of subscription 5b5c1a10-0000-4000-8000-000000000002: "; !strings.Contains(fmt.Sprint(r.Err()), want) {
+			t.Errorf("error %v does not say %q", r.Err(), want)
+		}
+		l.ClearFaults()
+		c.Tick(t.Context(), term, controller.Request{})
+		l.mustHaveMoved(t)
+	})
+}
+
 // quietWorld has two groups with half of the tables each.
 func quietWorld(tables, subscriptions int) azuresim.World {
 	w := azuresim.TwoRegions(azuresim.TwoRegionsOptions{Spokes: min(12, tables), Tables: tables, RoutesPerTable: 3, Subscriptions: subscriptions})
