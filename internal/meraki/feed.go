@@ -75,8 +75,8 @@ func newFeed(op operation) *feed {
 // capitals writes an id as Meraki does. People write serials in any case.
 func capitals(id string) string { return strings.ToUpper(strings.TrimSpace(id)) }
 
-// ask returns the rows of some ids, in capitals, in the order of asking, or all rows in the order
-// of the answer, and the time before which they were asked for.
+// ask returns the rows of some ids, which are in capitals, in the order of asking, or
+// all rows in the order of the answer, and the time before which they were asked for.
 func (f *feed) ask(ctx context.Context, c *Client, o *organization, ids []string) ([]object, time.Time, error) {
 	if o.id == "" || slices.Contains(ids, "") {
 		return nil, time.Time{}, errors.New("ask for statuses: an id is empty")
