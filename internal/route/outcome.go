@@ -77,7 +77,7 @@ func (g Goal) EffectiveAgrees(routes []EffectiveRoute) (bool, string) {
 			if !ok {
 				continue
 			}
-			if owner != g.Active || !slices.ContainsFunc(current, func(c appliance.Hop) bool { return c.Addr == h }) {
+			if !slices.ContainsFunc(current, func(c appliance.Hop) bool { return c.Addr == h }) {
 				return false, fmt.Sprintf("%s still goes to %s (%s)", r.Prefix, h, owner)
 			}
 			found = true
