@@ -119,6 +119,11 @@ func TestSettlingOfSeveralChecks(t *testing.T) {
 			[]string{"probe fast,slow", "probe fast", "probe fast", "probe fast,slow"},
 		},
 		{
+			"two-rhythms-the-slow-one-first", []controller.Check{check("slow", 5*time.Second, 2, 2), check("fast", time.Second, 3, 2)}, 2,
+			map[string]string{"fast": "f", "slow": "f"}, 5 * time.Second, decide.ReasonActiveDown,
+			[]string{"probe slow,fast", "probe fast", "probe fast", "probe slow,fast"},
+		},
+		{
 			"the-slow-one-outlives-the-rounds-of-the-fast-one", []controller.Check{check("fast", time.Second, 3, 1), check("slow", 10*time.Second, 3, 1)}, 2,
 			map[string]string{"fast": "f", "slow": "f"}, 20 * time.Second, decide.ReasonActiveDown,
 			[]string{"probe fast,slow", "probe fast", "probe fast", "probe fast,slow", "probe fast,slow"},
@@ -133,6 +138,12 @@ func TestSettlingOfSeveralChecks(t *testing.T) {
 			[]controller.Check{check("fast", time.Second, 3, 2), check("slow", 10*time.Second, 3, 2)}, 1,
 			map[string]string{"fast": "f?", "slow": "f"}, 20 * time.Second, decide.ReasonActiveDown,
 			[]string{"probe fast,slow", "probe fast", "probe fast", "probe fast", "probe fast", "probe fast,slow", "probe fast,slow"},
+		},
+		{
+			"a-check-that-was-well-for-a-while-has-all-its-tries",
+			[]controller.Check{check("tcp", 2*time.Second, 3, 2), check("http", 2*time.Second, 3, 2)}, 2,
+			map[string]string{"tcp": "f?f?f", "http": "pppf"}, 10 * time.Second, decide.ReasonActiveDown,
+			[]string{"probe tcp,http", "probe tcp,http", "probe tcp,http", "probe tcp,http", "probe tcp,http", "probe tcp,http"},
 		},
 		{
 			"one-that-is-well-is-tried-along-with-one-that-is-not", []controller.Check{check("tcp", 2*time.Second, 3, 2), check("http", 2*time.Second, 3, 2)}, 1,
@@ -165,6 +176,34 @@ func TestSettlingOfSeveralChecks(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A store may keep the counting of the tick before, in memory: it does not shorten
+// the tries of this one.
+func TestSettlingAfterAnUnsettledTick(t *testing.T) {
+	bubble(t, "has-all-its-tries", func(t *testing.T) {
+		w := settled(t)
+		w.script(map[string]string{"tcp": "?"})
+		c := w.controller()
+		c.Records = vivid{w}
+		r := w.tickBy(t, c, term(t), controller.Request{})
+		if got := len(only(w.calls(), "probe")); got != 5 || r.Decision.Reason != decide.ReasonActiveUnknown {
+			t.Errorf("%d rounds and %s, want five and active-unknown", got, r.Decision.Reason)
+		}
+	})
+}
+
+// vivid is a store that remembers that vmx-a had begun to fall.
+type vivid struct{ *world }
+
+func (v vivid) Load(ctx context.Context, group appliance.GroupName) (decide.Record, string, error) {
+	r, version, err := v.world.Load(ctx, group)
+	for i := range r.Health.Counters {
+		if r.Health.Counters[i].Member == "vmx-a" {
+			r.Health.Counters[i].Fails = 1
+		}
+	}
+	return r, version, err
 }
 
 // A member comes back: rise passes are counted in one tick, and a failure in
