@@ -32,7 +32,8 @@ const (
 // follows no redirect, uses no proxy, and compares the whole answer: one that
 // breaks off or stalls is a fail, whatever its status was.
 type HTTP struct {
-	// Targets are URLs by member.
+	// Targets are URLs by member. As with TCP, one behind the member proves more
+	// than one on it.
 	Targets map[appliance.MemberName]string
 	// URL is asked of a member without a target, with "{address}" in it replaced
 	// by the member's next-hop address.
@@ -53,6 +54,8 @@ type HTTP struct {
 	CAFile string
 	// InsecureSkipVerify accepts any certificate.
 	InsecureSkipVerify bool
+	// From is where a plain dialer connects from.
+	From From
 	// Dial opens the connection; nil is a plain dialer.
 	Dial DialFunc
 }
@@ -66,7 +69,7 @@ func (h HTTP) Ask(ctx context.Context, m appliance.Member) (appliance.Outcome, s
 		return appliance.Unknown, why
 	}
 	outcome, evidence := h.get(ctx, u)
-	return outcome, "GET " + shown(u) + ": " + evidence
+	return outcome, "GET " + shown(u) + h.From.String() + ": " + evidence
 }
 
 // get asks in three steps, so that the evidence tells how far it came. The
@@ -80,7 +83,7 @@ func (h HTTP) get(ctx context.Context, u *url.URL) (appliance.Outcome, string) {
 	if err != nil {
 		return appliance.Unknown, "not asked: " + err.Error()
 	}
-	raw, err := h.Dial.or()(ctx, "tcp", hostPort(u))
+	raw, err := h.Dial.or(h.From)(ctx, "tcp", hostPort(u))
 	if err != nil {
 		return weigh(ctx, err)
 	}

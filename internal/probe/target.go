@@ -14,9 +14,9 @@ import (
 type DialFunc func(ctx context.Context, network, address string) (net.Conn, error)
 
 // or returns the function itself, or that of a plain dialer if there is none.
-func (d DialFunc) or() DialFunc {
+func (d DialFunc) or(from From) DialFunc {
 	if d == nil {
-		return (&net.Dialer{}).DialContext
+		return from.dial
 	}
 	return d
 }

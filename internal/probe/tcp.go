@@ -11,12 +11,16 @@ import (
 // then says nothing passes: its kernel answers while the program behind it may
 // hang. HTTP catches that.
 type TCP struct {
-	// Targets are "host:port" by member.
+	// Targets are "host:port" by member. A target behind the member, to which the
+	// observer's route leads through it alone, proves that the member forwards; one
+	// on the member proves only that it answers.
 	Targets map[appliance.MemberName]string
 	// Port is asked on the next-hop address of a member without a target.
 	Port uint16
 	// Address is needed for members without a target.
 	Address AddressFunc
+	// From is where a plain dialer connects from.
+	From From
 	// Dial opens the connection; nil is a plain dialer.
 	Dial DialFunc
 }
@@ -28,13 +32,14 @@ func (t TCP) Ask(ctx context.Context, m appliance.Member) (appliance.Outcome, st
 	if why != "" {
 		return appliance.Unknown, why
 	}
-	conn, err := t.Dial.or()(ctx, "tcp", target)
+	asked := target + t.From.String()
+	conn, err := t.Dial.or(t.From)(ctx, "tcp", target)
 	if err != nil {
 		outcome, evidence := weigh(ctx, err)
-		return outcome, target + ": " + evidence
+		return outcome, asked + ": " + evidence
 	}
 	_ = conn.Close() // nothing was sent that could be lost
-	return appliance.Pass, target + ": connected"
+	return appliance.Pass, asked + ": connected"
 }
 
 func (t TCP) target(name appliance.MemberName) (target, why string) {
