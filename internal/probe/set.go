@@ -1,12 +1,13 @@
-// Package probe asks the members: one file for each kind of check, and a Set
-// that makes the checks of one group at once.
+// Package probe asks the members: one file for each kind of check, a Set that makes
+// the checks of one group at once, and a Schedule that goes on making them.
 //
 // It guarantees that every test ends within its own timeout and with the
-// caller's context, that nothing it started is still running when Probe returns,
-// and that the results come in the same order however the tests finish. A test
-// that could not be made is unknown: only what a member did, or did not do within
-// the check's own timeout, is a fail. It does not count, vote or repeat; decide
-// and controller do. app imports it, and the stand-ins that drive a tick.
+// caller's context, that nothing it started is still running when Probe or Run
+// returns, and that the results come in the same order however the tests finish. A
+// test that could not be made is unknown: only what a member did, or did not do
+// within the check's own timeout, is a fail. It does not count or vote; decide does,
+// and a Schedule repeats what its caller calls unsettled. app imports it, and the
+// stand-ins that drive a tick.
 package probe
 
 import (
@@ -27,12 +28,15 @@ type Question interface {
 	Ask(ctx context.Context, m appliance.Member) (appliance.Outcome, string)
 }
 
-// Check is a named question. All fields are required.
+// Check is a named question. Name, Timeout and Question are required.
 type Check struct {
 	Name string
 	// Timeout bounds one question of one member, everything included.
 	Timeout  time.Duration
 	Question Question
+	// DataPath says that the observer sends something to the member itself or
+	// through it, so that a failure may be the observer's own.
+	DataPath bool
 }
 
 // Set makes the checks of one group. It is safe for concurrent use and must not
@@ -40,16 +44,29 @@ type Check struct {
 type Set struct {
 	Members []appliance.Member
 	Checks  []Check
+	// Witness are questions of targets that depend on no member of the group: when
+	// none of them answers either, the observer itself is cut off. They are asked of
+	// the member without a name, with the fields of their targets to match. A round
+	// waits for them, so their timeouts should not be longer than those of the checks.
+	Witness []Check
 }
 
 // Probe makes the named checks of all members at once. It returns one
 // observation for each, member by member in the order of Members, and inside a
 // member in the order of Checks. A name that no check has gives unknown
 // observations, after the others of the member.
+//
+// If one of the checks is on the data path and the set has a witness, that is
+// asked at the same time, and its one observation is the last.
 func (s Set) Probe(ctx context.Context, names []string) []appliance.Observation {
 	asked := s.named(names)
-	seen := make([]appliance.Observation, len(s.Members)*len(asked))
+	size := len(s.Members) * len(asked)
+	seen := make([]appliance.Observation, size, size+1)
 	var wg sync.WaitGroup
+	if len(s.Witness) > 0 && slices.ContainsFunc(asked, func(c Check) bool { return c.DataPath }) {
+		seen = seen[:size+1]
+		wg.Go(func() { seen[size] = witness(ctx, s.Witness) })
+	}
 	for i, m := range s.Members {
 		for j, check := range asked {
 			at := &seen[i*len(asked)+j]
