@@ -105,16 +105,17 @@ func tickProcess(b *testing.B, program, conf string, env []string) process {
 // launch runs a program and prints, on standard error, when it began (Unix time in
 // nanoseconds), how long it ran (nanoseconds) and its peak memory (KiB).
 func launch() {
-	cmd := exec.Command(os.Args[1], os.Args[2:]...) //nolint:noctx // the program ends by itself
-	out, report := os.Stdout, os.Stderr             //nolint:forbidigo // this is the main of a process
-	cmd.Stdout, cmd.Stderr = out, report
+	cmd := exec.Command(os.Args[1], os.Args[2:]...)
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	began := time.Now()
 	err := cmd.Run()
 	took := time.Since(began)
 	usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
 	if err != nil || !ok {
-		fmt.Fprintln(report, "launch:", err)
-		os.Exit(1)
+		panic(fmt.Sprintf("launch %s: %v", os.Args[1], err))
 	}
-	fmt.Fprintln(report, began.UnixNano(), took.Nanoseconds(), usage.Maxrss)
+	_, err = fmt.Fprintln(os.Stderr, began.UnixNano(), took.Nanoseconds(), usage.Maxrss)
+	if err != nil {
+		panic(err)
+	}
 }

@@ -13,7 +13,7 @@ import (
 )
 
 func newDemoCmd(g *global) *cobra.Command {
-	d := sim.Demo{}
+	d := sim.Demo{Measure: sim.Measure}
 	var failure string
 	var asJSON bool
 	cmd := &cobra.Command{

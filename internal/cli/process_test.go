@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -182,16 +183,18 @@ func TestSimServesUntilItIsTold(t *testing.T) {
 // The demo in real time, and what it leaves to play with.
 func TestDemoHolds(t *testing.T) {
 	t.Parallel()
-	cmd := hopguard(t.Context(), t, "demo", "--hold", "--seed", "7")
+	cmd := hopguard(t.Context(), t, "demo", "--hold", "--json", "--seed", "7")
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
-	stdout, err := cmd.StdoutPipe()
+	var stdout bytes.Buffer
+	cmd.Stdout = &stdout
+	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	lines := bufio.NewScanner(stdout)
+	lines := bufio.NewScanner(stderr)
 	await(t, lines, func(s string) bool { return strings.Contains(s, "ok   traffic flows again") })
 	await(t, lines, func(s string) bool { return strings.HasPrefix(s, "the old function: ") })
 	source := await(t, lines, func(s string) bool { return strings.HasPrefix(s, "  . ") })
@@ -205,11 +208,15 @@ func TestDemoHolds(t *testing.T) {
 	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
-	if rest, err := io.ReadAll(stdout); err != nil {
+	if rest, err := io.ReadAll(stderr); err != nil {
 		t.Errorf("after SIGINT: %v\n%s", err, rest)
 	}
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("demo ended with %v, want code 0", err)
+	}
+	var result sim.Result
+	if err := json.Unmarshal(stdout.Bytes(), &result); err != nil || !result.OK || result.Failure != sim.PowerOff || result.Outage <= 0 {
+		t.Errorf("result = %+v, %v", result, err)
 	}
 	folder := strings.TrimSuffix(strings.TrimPrefix(source, "  . "), "/env")
 	if _, err := os.Stat(folder); !os.IsNotExist(err) {

@@ -18,7 +18,7 @@ const (
 	phases = 9
 	// measureLimit is how long after a failure its end is waited for, and
 	// measureEvery how often it is looked for.
-	measureLimit = 2 * time.Minute
+	measureLimit = time.Minute
 	measureEvery = 50 * time.Millisecond
 )
 

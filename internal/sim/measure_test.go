@@ -16,7 +16,6 @@ func TestMain(m *testing.M) {
 		if err != nil {
 			panic(err)
 		}
-		//nolint:forbidigo // this is the main of a process
 		sim.MeasureMain(os.Stdout, sim.Failure(os.Args[2]), seed)
 	}
 	os.Exit(m.Run())
