@@ -120,7 +120,7 @@ func counted(list []config.Check) []controller.Check {
 	var checks []controller.Check
 	for _, c := range list {
 		checks = append(checks, controller.Check{
-			Check:   decide.Check{Name: c.Name, Fall: c.Fall, Rise: c.Rise},
+			Check:   decide.Check{Name: c.Name, Fall: c.Fall, Rise: c.Rise, DataPath: dataPath(c.Kind)},
 			Confirm: c.ConfirmInterval,
 		})
 	}
@@ -131,10 +131,15 @@ func counted(list []config.Check) []controller.Check {
 func asked(list []config.Check, known *addresses, power probe.PowerReader, dial probe.DialFunc) []probe.Check {
 	var checks []probe.Check
 	for _, c := range list {
-		checks = append(checks, probe.Check{Name: c.Name, Timeout: c.Timeout, Question: question(c, known, power, dial)})
+		checks = append(checks, probe.Check{
+			Name: c.Name, Timeout: c.Timeout, Question: question(c, known, power, dial), DataPath: dataPath(c.Kind),
+		})
 	}
 	return checks
 }
+
+// dataPath reports whether a check asks the member itself, and not Azure.
+func dataPath(k config.Kind) bool { return k != config.KindVMStatus }
 
 func question(c config.Check, known *addresses, power probe.PowerReader, dial probe.DialFunc) probe.Question {
 	targets := map[appliance.MemberName]string{}

@@ -75,7 +75,12 @@ func (p *prober) Probe(ctx context.Context, names []string) []appliance.Observat
 	for _, name := range due {
 		p.seen[name] = newest{began: now}
 	}
+	var rest []appliance.Observation // of the witness, which belongs to no check
 	for _, o := range p.set.Probe(ctx, due) {
+		if !slices.Contains(due, o.Check) {
+			rest = append(rest, o)
+			continue
+		}
 		n := p.seen[o.Check]
 		n.observations = append(n.observations, o)
 		p.seen[o.Check] = n
@@ -90,5 +95,5 @@ func (p *prober) Probe(ctx context.Context, names []string) []appliance.Observat
 			}
 		}
 	}
-	return out
+	return append(out, rest...)
 }

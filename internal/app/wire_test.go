@@ -111,6 +111,13 @@ func wireCases(file string) []struct {
 
 		{"groups.checks.name", check(0, func(k *config.Check) { k.Name = "power" }), func(w wired) any { return w.controller.Checks[0].Name + w.Set.Checks[0].Name }, "powerpower"},
 		{"groups.checks.kind", check(0, func(k *config.Check) { *k = config.DefaultCheck(config.KindTCP); k.Name, k.Port = "t", 1 }), func(w wired) any { return fmt.Sprintf("%T", w.Set.Checks[0].Question) }, "probe.TCP"},
+		{"groups.checks.kind", func(*config.Config) {}, func(w wired) any {
+			var paths []bool
+			for i := range w.Set.Checks {
+				paths = append(paths, w.Set.Checks[i].DataPath, w.controller.Checks[i].DataPath)
+			}
+			return paths
+		}, []bool{false, false, true, true, true, true}},
 		{"groups.checks.interval", check(1, func(k *config.Check) { k.Interval = 7 * time.Second }), func(w wired) any { return w.Every["tcp"] }, 7 * time.Second},
 		{"groups.checks.interval", check(1, func(k *config.Check) { k.Interval = 7 * time.Second }), func(w wired) any { return w.Interval }, 7 * time.Second},
 		{"groups.checks.timeout", check(1, func(k *config.Check) { k.Timeout = 1500 * time.Millisecond }), func(w wired) any { return w.Set.Checks[1].Timeout }, 1500 * time.Millisecond},
