@@ -99,12 +99,18 @@ func TestP5DoubtWritesNothing(t *testing.T) {
 				return map[appliance.MemberName]appliance.Outcome{"vmx-a": tt.a, "vmx-b": tt.b}[m]
 			}
 			for range 3 {
+				wait(10 * time.Second)
+				w.calls()
 				r := w.tick(t, controller.Request{})
 				expect(t, r, controller.Degraded, tt.reason)
-				wait(10 * time.Second)
+				if got := only(w.calls(), "put"); len(got) > 0 || w.record().Epoch != 1 {
+					t.Errorf("writes = %q, epoch %d, want none and 1", got, w.record().Epoch)
+				}
 			}
-			if got := only(w.calls(), "put"); len(got) > 0 || w.record().Epoch != 1 {
-				t.Errorf("writes = %q, epoch %d, want none and 1", got, w.record().Epoch)
+			// Nothing is to be written, so nobody's address must be right.
+			w.tick(t, controller.Request{})
+			if got := only(w.calls(), "places", "swap"); len(got) > 0 {
+				t.Errorf("calls = %q, want none", got)
 			}
 		})
 	}

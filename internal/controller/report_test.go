@@ -70,6 +70,43 @@ func TestP9StateOfAReport(t *testing.T) {
 	}
 }
 
+// What is in force is what is stored, not what a tick would have liked to store.
+func TestP9StandingRecord(t *testing.T) {
+	bubble(t, "after-a-failover", func(t *testing.T) {
+		w := settled(t)
+		w.down("vmx-a")
+		if got := w.tick(t, controller.Request{}).Standing(); got.Active != "vmx-b" || got.Epoch != 2 {
+			t.Errorf("Standing() = %s, epoch %d, want vmx-b, 2", got.Active, got.Epoch)
+		}
+	})
+	bubble(t, "after-a-dry-run", func(t *testing.T) {
+		w := settled(t)
+		w.place("vmx-b", "10.2.0.9")
+		r := w.tick(t, controller.Request{DryRun: true, Order: switchTo("vmx-b", false).Order})
+		got := r.Standing()
+		if got.Active != "vmx-a" || got.Epoch != 1 || r.Record.Active != "vmx-b" {
+			t.Errorf("Standing() = %s, epoch %d, want vmx-a, 1, and vmx-b wanted", got.Active, got.Epoch)
+		}
+		if a := got.AddressesOf("vmx-b").Hops[0].Addr.String(); a != "10.2.0.9" {
+			t.Errorf("address of vmx-b = %s, want the newest", a)
+		}
+	})
+	bubble(t, "when-the-store-is-down", func(t *testing.T) {
+		w := settled(t)
+		w.down("vmx-a")
+		w.swapErr = errors.New("disk full")
+		if got := w.tick(t, controller.Request{}).Standing(); got.Active != "vmx-a" {
+			t.Errorf("Standing() = %s, want vmx-a", got.Active)
+		}
+	})
+	bubble(t, "before-anything-was-stored", func(t *testing.T) {
+		w := newWorld()
+		if got := w.tick(t, controller.Request{DryRun: true}).Standing(); got.Active != "vmx-a" {
+			t.Errorf("Standing() = %q, want vmx-a, which would be adopted", got.Active)
+		}
+	})
+}
+
 // TestP10ReportsShowNoRawTable: customers may keep anything in the tags of a table.
 // Neither events nor errors nor what views are made of show it.
 func TestP10ReportsShowNoRawTable(t *testing.T) {
