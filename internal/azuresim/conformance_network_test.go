@@ -110,7 +110,7 @@ func TestRecordedPeeringSequence(t *testing.T) {
 			call(t, s, "PUT", group+"/providers/Microsoft.Network/virtualNetworks/"+name+netAPI, `{"location":"westus","properties":{"addressSpace":{"addressPrefixes":["`+prefix+`"]}}}`).want(t, 201, "")
 		}
 		later()
-		half := func(step int, remote string) (string, string) {
+		half := func(step int) (string, string) {
 			r := e.Steps[step]
 			in := r.Response.Body.(map[string]any)
 			if v, ok := in["value"].([]any); ok {
@@ -123,16 +123,15 @@ func TestRecordedPeeringSequence(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			_ = remote
 			return group + strings.SplitN(in["id"].(string), "/resourceGroups/", 2)[1][len("cli_test_vnet_peering000001"):] + "?api-version=2021-03-01", string(body)
 		}
-		url, body := half(0, "vnet1")
+		url, body := half(0)
 		first := call(t, s, "PUT", url, body).want(t, 201, "")
 		if first.text("properties", "peeringState") != "Initiated" || first.text("properties", "peeringSyncLevel") != "RemoteNotInSync" || first.text("properties", "provisioningState") != "Updating" {
 			t.Errorf("the first half: %s", first.raw)
 		}
 		later()
-		url, body = half(1, "vnet2")
+		url, body = half(1)
 		second := call(t, s, "PUT", url, body).want(t, 201, "")
 		if second.text("properties", "peeringState") != "Connected" || second.text("properties", "peeringSyncLevel") != "FullyInSync" || second.text("properties", "provisioningState") != "Updating" {
 			t.Errorf("the second half: %s", second.raw)

@@ -192,6 +192,14 @@ func TestManagedIdentity(t *testing.T) {
 		if _, err := time.Parse("01/02/2006 15:04:05 -07:00", az.text("expires_on")); err != nil || az.text("access_token") == "" {
 			t.Errorf("the old form: %s", az.raw)
 		}
+		shell := form(t, s, "http://localhost/msi/token", "resource", "https://management.azure.com/")
+		if shell.status != 400 {
+			t.Errorf("Cloud Shell's form without its header: %d", shell.status)
+		}
+		shell = send(t, s, "POST", "http://localhost/msi/token", "resource=https%3A%2F%2Fmanagement.azure.com%2F", "Content-Type", "application/x-www-form-urlencoded", "Metadata", "true")
+		if claimsOf(t, shell.text("access_token"))["aud"] != "https://management.azure.com/" || shell.text("expires_on") == "" {
+			t.Errorf("Cloud Shell's form: %s", shell.raw)
+		}
 		for name, a := range map[string]answer{
 			"wrong-header":    send(t, s, "GET", "http://localhost/msi/token?api-version=2019-08-01&"+q, "", "X-IDENTITY-HEADER", "x"),
 			"no-version":      send(t, s, "GET", "http://localhost/msi/token?"+q, "", "X-IDENTITY-HEADER", "identity-header"),

@@ -1,9 +1,6 @@
 package azuresim
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
 // The resource types that are modelled.
 const (
@@ -78,9 +75,6 @@ func (s *Sim) newKinds() map[string]*kind {
 	}
 	return kinds
 }
-
-// versionOK reports whether the type knows the api-version.
-func (k *kind) versionOK(version string) bool { return slices.Contains(k.versions, version) }
 
 // networkVersions are the api-versions of Microsoft.Network that SDKs of the last years were generated from.
 func networkVersions() []string {

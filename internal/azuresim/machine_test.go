@@ -345,7 +345,13 @@ func TestGroups(t *testing.T) {
 		if del.header.Get("Location") == "" || del.header.Get("Retry-After") != "15" {
 			t.Errorf("delete: %v", del.header)
 		}
+		first := call(t, s, "GET", del.header.Get("Location"), "").want(t, 202, "")
+		if l := first.header.Get("Location"); l == "" || l == del.header.Get("Location") {
+			t.Errorf("the next Location is %q, want another one", l)
+		}
 		time.Sleep(20 * time.Second)
+		call(t, s, "GET", first.header.Get("Location"), "").want(t, 200, "")
+		call(t, s, "GET", "/subscriptions/"+sub1+"/operationresults/none"+groupAPI, "").want(t, 404, "NotFound")
 		call(t, s, "GET", group+"x"+groupAPI, "").want(t, 404, "ResourceGroupNotFound")
 		call(t, s, "GET", group+"x/providers/Microsoft.Network/routeTables/t"+netAPI, "").want(t, 404, "ResourceGroupNotFound")
 		call(t, s, "GET", "/subscriptions/"+sub1+groupAPI, "").want(t, http.StatusOK, "")

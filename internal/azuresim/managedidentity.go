@@ -1,14 +1,16 @@
 package azuresim
 
 import (
+	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
 )
 
 // isIdentity reports whether a path is one of the managed-identity endpoints, which are plain HTTP:
-// /msi/token (App Service and Functions, both forms) and /metadata/identity/oauth2/token (the VM's metadata service).
+// /msi/token (App Service and Functions in both forms, and Cloud Shell) and /metadata/identity/oauth2/token (the VM's metadata service).
 func isIdentity(path string) bool {
 	p := strings.TrimSuffix(lower(path), "/")
 	return p == "/msi/token" || p == "/token" || p == "/metadata/identity/oauth2/token"
@@ -19,9 +21,17 @@ func (s *Sim) identity(r *http.Request) *reply {
 	if sleep(r.Context(), s.profile.RequestLatency) != nil {
 		return &reply{header: http.Header{}, abort: abortSilence}
 	}
+	query := r.URL.Query()
+	if r.Method == http.MethodPost {
+		body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxBody))
+		form, formErr := url.ParseQuery(string(body))
+		if err == nil && formErr == nil {
+			query = form
+		}
+	}
 	now := s.enter()
 	defer s.mu.Unlock()
-	rq := &request{ctx: r.Context(), http: r, now: now, query: r.URL.Query()}
+	rq := &request{ctx: r.Context(), http: r, now: now, query: query}
 	call := s.logCall(rq)
 	f := s.match(rq)
 	var rep *reply
@@ -31,6 +41,8 @@ func (s *Sim) identity(r *http.Request) *reply {
 		rep = s.broken(rq, f)
 	case strings.HasPrefix(lower(r.URL.Path), "/metadata/"):
 		rep = s.vmIdentity(rq)
+	case r.Method == http.MethodPost:
+		rep = s.shellIdentity(rq)
 	default:
 		rep = s.appServiceIdentity(rq)
 	}
@@ -77,6 +89,18 @@ func (s *Sim) appServiceIdentity(rq *request) *reply {
 	return rq.document(o)
 }
 
+// shellIdentity answers the POST that az makes to MSI_ENDPOINT outside App Service, as Cloud Shell does: a form and Metadata: true.
+func (s *Sim) shellIdentity(rq *request) *reply {
+	if !strings.EqualFold(rq.http.Header.Get("Metadata"), "true") {
+		return rq.identityError(http.StatusBadRequest, "invalid_request", "Required metadata header not specified")
+	}
+	p, rep := s.managedPrincipal(rq)
+	if rep != nil {
+		return rep
+	}
+	return s.metadataToken(rq, p)
+}
+
 // vmIdentity answers as the metadata service of a machine.
 func (s *Sim) vmIdentity(rq *request) *reply {
 	if !strings.EqualFold(rq.http.Header.Get("Metadata"), "true") {
@@ -89,6 +113,11 @@ func (s *Sim) vmIdentity(rq *request) *reply {
 	if rep != nil {
 		return rep
 	}
+	return s.metadataToken(rq, p)
+}
+
+// metadataToken is a token in the metadata service's form.
+func (s *Sim) metadataToken(rq *request, p *Principal) *reply {
 	resource := rq.query.Get("resource")
 	token, c := s.issue(p, resource, rq.now)
 	life := expiresIn(c, rq.now)

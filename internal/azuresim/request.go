@@ -53,7 +53,7 @@ type target struct {
 	parents   []string
 	coll      bool   // the whole collection
 	action    string // as written; "" if none
-	special   string // a route that is no resource: subscriptions, operations, resources, graph, providers, locks, tenants, locations
+	special   string // a route that is no resource: subscriptions, operations, operationResults, groupJob, resources, graph, providers, locks, tenants, locations
 	scope     string // where permissions are asked for
 }
 
@@ -128,6 +128,12 @@ func (s *Sim) parse(path, method string) *target {
 			return nil
 		}
 		t.special = lower(rest[0])
+		return t
+	case "operationresults":
+		if len(rest) != 2 {
+			return nil
+		}
+		t.special, t.name = "groupJob", rest[1]
 		return t
 	case "resourcegroups":
 		if len(rest) > 1 {

@@ -1,7 +1,9 @@
 package azuresim
 
 import (
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -35,6 +37,8 @@ func (s *Sim) special(rq *request) *reply {
 		return s.refuseMethod(rq)
 	}
 	switch t.special {
+	case "groupJob":
+		return s.pollGroup(rq)
 	case "subscriptions":
 		return s.listSubscriptions(rq)
 	case "tenants":
@@ -192,7 +196,7 @@ func (s *Sim) putGroup(rq *request, r *resource) *reply {
 // groupDeletion is how long ARM takes to delete a group, and the Retry-After that was recorded with it.
 const groupDeletion = 15 * time.Second
 
-// deleteGroup deletes a group and all in it: 202 with Location, which answers 202 with another Location until it is done.
+// deleteGroup deletes a group and all in it: 202 with Location only.
 func (s *Sim) deleteGroup(rq *request, r *resource) *reply {
 	if r == nil {
 		return s.groupNotFound(rq)
@@ -202,8 +206,8 @@ func (s *Sim) deleteGroup(rq *request, r *resource) *reply {
 		s.commit(r, rq.now)
 		s.begin(rq, r, "DeleteResourceGroup", groupDeletion, func(at time.Time) {
 			prefix := r.key + "/"
-			for _, list := range s.indexes {
-				for _, c := range list {
+			for _, name := range slices.Sorted(maps.Keys(s.indexes)) {
+				for _, c := range s.indexes[name] {
 					if !c.gone && strings.HasPrefix(c.key, prefix) {
 						s.forget(c, at)
 					}
@@ -215,10 +219,29 @@ func (s *Sim) deleteGroup(rq *request, r *resource) *reply {
 			s.commit(r, at)
 		})
 	}
+	return s.groupJob(rq, r.op)
+}
+
+// groupJob is the answer of a running group deletion; each has another Location.
+func (s *Sim) groupJob(rq *request, op *operation) *reply {
 	rep := rq.ok(http.StatusAccepted, nil)
-	rep.header.Set("Location", rq.base()+"/subscriptions/"+r.sub+"/resourceGroups/"+r.name+"?api-version="+rq.apiVersion)
+	rep.header.Set("Location", rq.base()+"/subscriptions/"+op.sub+"/operationresults/"+op.id+s.guid()[:8]+"?api-version="+rq.apiVersion)
 	rep.retryAfter(groupDeletion)
 	return rep
+}
+
+// pollGroup answers at the Location of a group deletion: 202 until it is done, then 200.
+func (s *Sim) pollGroup(rq *request) *reply {
+	const guidLength = 36
+	op := s.operations[rq.target.name[:min(guidLength, len(rq.target.name))]]
+	switch {
+	case op == nil || op.kind.name != typeGroup || !strings.EqualFold(op.sub, rq.target.sub):
+		return rq.gateway(http.StatusNotFound, "NotFound", "The operation '"+rq.target.name+"' was not found.")
+	case op.status == "InProgress":
+		return s.groupJob(rq, op)
+	default:
+		return rq.ok(http.StatusOK, nil)
+	}
 }
 
 // forget removes a resource with its group.

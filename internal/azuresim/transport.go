@@ -24,7 +24,7 @@ func (s *Sim) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // IdentityHandler serves the managed-identity endpoints: /msi/token (and /token) as App Service does, in the forms of
-// api-version 2019-08-01 (X-IDENTITY-HEADER) and 2017-09-01 (secret), and /metadata/identity/oauth2/token as a machine's metadata service.
+// api-version 2019-08-01 (X-IDENTITY-HEADER) and 2017-09-01 (secret) or, for a POST, as Cloud Shell does; and /metadata/identity/oauth2/token as a machine's metadata service.
 func (s *Sim) IdentityHandler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !isIdentity(r.URL.Path) {
