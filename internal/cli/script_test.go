@@ -18,7 +18,8 @@ import (
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"hopguard": func() {
-			os.Exit(cli.Main(os.Args[1:], cli.Env{Program: "hopguard", Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv}))
+			out, err := os.Stdout, os.Stderr //nolint:forbidigo // this is the main of a process
+			os.Exit(cli.Main(os.Args[1:], cli.Env{Program: "hopguard", Stdin: os.Stdin, Stdout: out, Stderr: err, Getenv: os.Getenv}))
 		},
 		"launch": launch,
 	})

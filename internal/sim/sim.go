@@ -34,7 +34,6 @@ type Options struct {
 type Cloud struct {
 	*azuresim.Sim
 	World azuresim.World
-	seed  uint64
 }
 
 // New builds the world. Close it after use.
@@ -46,7 +45,7 @@ func New(o Options) (*Cloud, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Cloud{Sim: s, World: o.World, seed: o.Seed}, nil
+	return &Cloud{Sim: s, World: o.World}, nil
 }
 
 // errNoGroup says that a world has no pair of appliances to make a group of.
