@@ -50,7 +50,7 @@ func TestTermEndsByTheClock(t *testing.T) {
 		if err := term.Err(); err != nil {
 			t.Errorf("Err() a nanosecond before the end = %v, want nil", err)
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		err := term.Err()
 		if !errors.Is(err, lease.ErrLost) {
 			t.Fatalf("Err() at the end = %v, want ErrLost", err)
