@@ -92,6 +92,8 @@ func TestEventGridEvents(t *testing.T) {
 			[]events.Outcome{events.Nudged}, with(func(e *events.Event) { e.Kind, e.Occurred = available, occurred })},
 		{"health-without-a-target", gridEvent(map[string]any{"eventType": available, "data": health("", "later")}),
 			[]events.Outcome{events.Nudged}, kind(available)},
+		{"health-at-no-time", gridEvent(map[string]any{"eventType": available, "subject": "", "data": health(vm, 7)}),
+			[]events.Outcome{events.Nudged}, kind(available)},
 		{"health-of-another-shape", gridEvent(map[string]any{"eventType": available, "data": health(7, 7)}),
 			[]events.Outcome{events.Nudged}, kind(available)},
 		{"annotation", gridEvent(map[string]any{"eventType": "Microsoft.ResourceNotifications.HealthResources.ResourceAnnotated"}),
@@ -137,29 +139,31 @@ func TestEventGridMalformed(t *testing.T) {
 		many[i] = fmt.Sprintf(`{"id":"%d","eventType":"a","eventTime":%q}`, i, at(0))
 	}
 	for name, body := range map[string]string{
-		"empty":              "",
-		"white-space":        "  \n",
-		"null":               "null",
-		"number":             "7",
-		"empty-list":         "[]",
-		"list-of-null":       "[null]",
-		"list-of-numbers":    "[1]",
-		"too-many":           "[" + strings.Join(many, ",") + "]",
-		"two-bodies":         gridEvent(nil) + gridEvent(nil),
-		"second-one-broken":  "[" + gridEvent(nil) + "," + gridEvent(map[string]any{"id": "g2", "eventTime": "now"}) + "]",
-		"no-id":              gridEvent(map[string]any{"id": nil}),
-		"no-type":            gridEvent(map[string]any{"eventType": nil}),
-		"no-time":            gridEvent(map[string]any{"eventTime": nil}),
-		"number-for-an-id":   gridEvent(map[string]any{"id": 7}),
-		"control-in-id":      gridEvent(map[string]any{"id": "g\u202e1"}),
-		"broken-utf-8":       gridEvent(map[string]any{"subject": "g\xff"}),
-		"long-subject":       gridEvent(map[string]any{"subject": strings.Repeat("x", 2049)}),
-		"cloud-0.3":          cloudEvent(map[string]any{"specversion": "0.3"}),
-		"cloud-no-source":    cloudEvent(map[string]any{"source": nil}),
-		"cloud-no-type":      cloudEvent(map[string]any{"type": nil}),
-		"cloud-no-time":      cloudEvent(map[string]any{"time": nil}),
-		"cloud-mixed-fields": gridEvent(map[string]any{"specversion": "1.0", "source": "/s"}),
-		"custom-schema":      `{"myId":"1"}`,
+		"empty":                "",
+		"white-space":          "  \n",
+		"null":                 "null",
+		"number":               "7",
+		"empty-list":           "[]",
+		"list-of-null":         "[null]",
+		"list-of-numbers":      "[1]",
+		"too-many":             "[" + strings.Join(many, ",") + "]",
+		"two-bodies":           gridEvent(nil) + gridEvent(nil),
+		"second-one-broken":    "[" + gridEvent(nil) + "," + gridEvent(map[string]any{"id": "g2", "eventTime": "now"}) + "]",
+		"no-id":                gridEvent(map[string]any{"id": nil}),
+		"no-type":              gridEvent(map[string]any{"eventType": nil}),
+		"no-time":              gridEvent(map[string]any{"eventTime": nil}),
+		"number-for-an-id":     gridEvent(map[string]any{"id": 7}),
+		"number-for-a-subject": gridEvent(map[string]any{"subject": 7}),
+		"number-in-a-list":     "[" + gridEvent(map[string]any{"subject": 7}) + "]",
+		"control-in-id":        gridEvent(map[string]any{"id": "g\u202e1"}),
+		"broken-utf-8":         gridEvent(map[string]any{"subject": "g\xff"}),
+		"long-subject":         gridEvent(map[string]any{"subject": strings.Repeat("x", 2049)}),
+		"cloud-0.3":            cloudEvent(map[string]any{"specversion": "0.3"}),
+		"cloud-no-source":      cloudEvent(map[string]any{"source": nil}),
+		"cloud-no-type":        cloudEvent(map[string]any{"type": nil}),
+		"cloud-no-time":        cloudEvent(map[string]any{"time": nil}),
+		"cloud-mixed-fields":   gridEvent(map[string]any{"specversion": "1.0", "source": "/s"}),
+		"custom-schema":        `{"myId":"1"}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			newWorld(t).want(t, notification(t, body), http.StatusBadRequest, events.Malformed)
@@ -214,8 +218,10 @@ func TestEventGridValidation(t *testing.T) {
 		newWorld(t).want(t, r, http.StatusUnauthorized, events.Forged)
 	})
 	t.Run("type-in-cloud-events-is-an-event", func(t *testing.T) {
-		newWorld(t).want(t, request(t, events.EventGrid, cloudEvent(map[string]any{"type": "Microsoft.EventGrid.SubscriptionValidationEvent"})),
-			http.StatusOK, events.UnknownKind)
+		const validate = "Microsoft.EventGrid.SubscriptionValidationEvent"
+		w := newWorld(t)
+		w.want(t, request(t, events.EventGrid, cloudEvent(map[string]any{"type": validate})), http.StatusOK, events.UnknownKind)
+		w.want(t, request(t, events.EventGrid, cloudEvent(map[string]any{"eventType": validate, "id": "g2"})), http.StatusOK, events.Nudged)
 	})
 }
 

@@ -81,6 +81,7 @@ func FuzzMeraki(f *testing.F) {
 		merakiAlert(map[string]any{"sentAt": at(time.Hour)}),
 		merakiAlert(map[string]any{"sentAt": at(-time.Hour)}),
 		merakiAlert(map[string]any{"sharedSecret": "wrong"}),
+		merakiAlert(map[string]any{"occurredAt": "2026-03-14T10:59:00+02:00"}),
 	) {
 		f.Add(body)
 	}

@@ -66,17 +66,15 @@ func parseMeraki(_ http.Header, body []byte) (delivery, error) {
 	}}}, nil
 }
 
-// tunnel returns what the data of vpn_connectivity_change say, as far as they are
-// what is expected. The connectivity is not interpreted: the official examples have a
+// tunnel returns what the data of vpn_connectivity_change say, and nothing of data
+// that are something else. The connectivity is not interpreted: the official examples have a
 // text where a boolean is meant.
 func tunnel(data json.RawMessage) (connectivity, peer string) {
 	var d struct {
 		Connectivity  json.RawMessage `json:"connectivity"`
 		PeerNetworkID any             `json:"peerNetworkId"`
 	}
-	if json.Unmarshal(data, &d) != nil {
-		return "", ""
-	}
+	_ = json.Unmarshal(data, &d)
 	peer, _ = d.PeerNetworkID.(string)
 	return string(d.Connectivity), peer
 }

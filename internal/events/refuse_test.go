@@ -254,6 +254,52 @@ func TestTruncated(t *testing.T) {
 	}
 }
 
+// TestMalformedSaysWhat helps the person who sets the sender up.
+func TestMalformedSaysWhat(t *testing.T) {
+	for _, tt := range []struct {
+		source     events.Source
+		body, want string
+	}{
+		{events.Meraki, "[]", "not a JSON object"},
+		{events.Meraki, merakiAlert(map[string]any{"deviceSerial": 7}), "not the JSON that this source sends"},
+		{events.Meraki, merakiAlert(map[string]any{"alertType": nil, "alertTypeId": nil}), "what happened"},
+		{events.AzureMonitor, "[]", "not the JSON that this source sends"},
+		{events.AzureMonitor, `{"schemaId":"AzureMonitorMetricAlert"}`, "turn the common alert schema on"},
+		{events.AzureMonitor, commonAlert(map[string]any{"firedDateTime": nil}), "RFC 3339"},
+		{events.EventGrid, "{", "not the JSON that this source sends"},
+		{events.EventGrid, "[]", "between 1 and 5000 events"},
+		{events.EventGrid, gridEvent(map[string]any{"id": nil}), "no id"},
+		{events.EventGrid, gridEvent(map[string]any{"subject": "\n"}), "control characters"},
+		{events.EventGrid, cloudEvent(map[string]any{"specversion": "2.0"}), "CloudEvents 1.0"},
+		{events.EventGrid, validation(map[string]any{"validationCode": nil}), "with its code"},
+	} {
+		rec := newWorld(t).want(t, request(t, tt.source, tt.body), http.StatusBadRequest, events.Malformed)
+		if !strings.Contains(rec.Body.String(), tt.want) {
+			t.Errorf("%s: the answer to %s is %s, want it to say %q", tt.source, tt.body, rec.Body, tt.want)
+		}
+	}
+}
+
+func TestSecretMatches(t *testing.T) {
+	for _, tt := range []struct {
+		secret events.Secret
+		texts  []string
+		want   bool
+	}{
+		{"a", []string{"a"}, true},
+		{"a", []string{"a", "b"}, true},
+		{"a", []string{"b", "a"}, true},
+		{"a", []string{"b", "aa", "", "A"}, false},
+		{"a", nil, false},
+		{"", []string{""}, false},
+		{" ", []string{" "}, false},
+	} {
+		if got := tt.secret.Matches(tt.texts...); got != tt.want {
+			t.Errorf("a secret of %d bytes matches %q: %t, want %t", len(tt.secret), tt.texts, got, tt.want)
+		}
+	}
+}
+
 func TestNewRefuses(t *testing.T) {
 	some := func() events.Secret { return secret }
 	nudge, now := func(events.Event) {}, func() time.Time { return morning() }
