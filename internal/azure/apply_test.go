@@ -1,6 +1,7 @@
 package azure_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"slices"
@@ -10,6 +11,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+
 	"hopguard/internal/azure"
 	"hopguard/internal/azuresim"
 	"hopguard/internal/lease"
@@ -17,7 +21,9 @@ import (
 )
 
 func TestApplyMovesEveryManagedRoute(t *testing.T) {
+	profiles := map[string]azuresim.Profile{"legacy-control-plane": azuresim.ProfileLegacy(), "fast-control-plane": azuresim.ProfileFast()}
 	worlds := map[string]azuresim.TwoRegionsOptions{
+		"legacy-control-plane": {RoutesPerTable: 50}, "fast-control-plane": {},
 		"one-table":           {Spokes: 1, Tables: 1},
 		"a-table-per-spoke":   {},
 		"many-tables":         {Spokes: 5, Tables: 60, RoutesPerTable: 20},
@@ -26,7 +32,11 @@ func TestApplyMovesEveryManagedRoute(t *testing.T) {
 	for name, w := range worlds {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				l := newLab(t, w, azuresim.Options{})
+				profile, ok := profiles[name]
+				if !ok {
+					profile = azuresim.ProfileDefault()
+				}
+				l := newLab(t, w, azuresim.Options{Profile: profile})
 				term, stop := newTerm(t)
 				defer stop()
 				var mu sync.Mutex
@@ -45,7 +55,7 @@ func TestApplyMovesEveryManagedRoute(t *testing.T) {
 					if !o.Done() || o.Writes != 1 || !slices.Equal(stages[string(o.Table)], want) {
 						t.Errorf("%s: %d writes, stages %v, %v", o.Table, o.Writes, stages[string(o.Table)], o.Err)
 					}
-					if o.Accepted.Before(o.Started) || o.Succeeded.Sub(o.Accepted) < 2*time.Second-50*time.Millisecond || o.ReadBack.Before(o.Succeeded) {
+					if o.Accepted.Before(o.Started) || o.Succeeded.Sub(o.Accepted) < profile.WriteTime-50*time.Millisecond || o.ReadBack.Before(o.Succeeded) {
 						t.Errorf("%s: times %v, %v, %v, %v", o.Table, o.Started, o.Accepted, o.Succeeded, o.ReadBack)
 					}
 				}
@@ -166,6 +176,41 @@ func TestP3NoWriteWithoutATerm(t *testing.T) {
 			})
 		})
 	}
+}
+
+// slowSignIn is a credential that takes a while, in which something happens.
+type slowSignIn struct {
+	identity
+	meanwhile func()
+}
+
+// GetToken implements azcore.TokenCredential.
+func (s slowSignIn) GetToken(ctx context.Context, o policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	time.Sleep(5 * time.Second)
+	s.meanwhile()
+	return s.identity.GetToken(ctx, o)
+}
+
+// A token has to be got before a write, and the term ends while that lasts.
+func TestP3ATermThatEndsWhileSigningInWritesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t, azuresim.TwoRegionsOptions{}, azuresim.Options{})
+		term, stop := newTerm(t)
+		defer stop()
+		tables, err := l.client(t).Tables(t.Context(), selection())
+		if err != nil {
+			t.Fatalf("Tables() = %v", err)
+		}
+		c := l.client(t, func(s *azure.Settings) { s.TokenCredential = slowSignIn{identity{l.Sim, "hopguard"}, stop} })
+		for _, o := range c.Apply(t.Context(), term, goalB(), goalB().Plan(tables), ignore) {
+			if !errors.Is(o.Err, lease.ErrLost) || o.Writes != 0 {
+				t.Errorf("%s: %d writes, %v; want none, because the term was lost", o.Table, o.Writes, o.Err)
+			}
+		}
+		if n := len(l.writes()); n != 0 {
+			t.Errorf("%d writes after the term had ended", n)
+		}
+	})
 }
 
 func TestP3TheZeroTermWritesNothing(t *testing.T) {

@@ -14,6 +14,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -90,6 +92,7 @@ func New(s Settings) (*Client, error) {
 		}
 		token = signIn{credential: token, secret: func() string { return s.Credential.ClientSecret }}
 	}
+	options.PerRetryPolicies = []policy.Policy{lastPolicy{}}
 	client, err := arm.NewClient("hopguard", version(s.Version), token, &arm.ClientOptions{
 		ClientOptions: options,
 		// Registering providers needs rights that a failover must not have.
@@ -103,9 +106,21 @@ func New(s Settings) (*Client, error) {
 		timeout = 30 * time.Second
 	}
 	return &Client{
-		endpoint: client.Endpoint(), pipeline: client.Pipeline(), subscriptions: s.Subscriptions,
+		endpoint: client.Endpoint(), pipeline: client.Pipeline(), subscriptions: distinct(s.Subscriptions),
 		parallel: s.Parallel, timeout: timeout, visibleTurn: newGate(),
 	}, nil
+}
+
+// distinct returns the ids without those that only differ in case from one before: a
+// table that is found twice would be written twice.
+func distinct(ids []string) []string {
+	var out []string
+	for _, id := range ids {
+		if !slices.ContainsFunc(out, func(known string) bool { return strings.EqualFold(known, id) }) {
+			out = append(out, id)
+		}
+	}
+	return out
 }
 
 // version returns a form that the SDK accepts.

@@ -126,6 +126,18 @@ func TestVisibleSubscriptions(t *testing.T) {
 	})
 }
 
+func TestASubscriptionThatIsNamedTwiceIsAskedOnce(t *testing.T) {
+	var seen requests
+	c := newClient(t, doer(func(r *http.Request) (*http.Response, error) {
+		seen.add(r.URL.Path)
+		return answer(r, 200, `{"value":[`+tableJSON("rt-1", "e", "Succeeded", "10.1.0.4")+`]}`), nil
+	}), func(s *azure.Settings) { s.Subscriptions = []string{"aa", "bb", "AA", "aa"} })
+	tables, err := c.Tables(t.Context(), selection())
+	if err != nil || len(tables) != 2 || len(seen.list()) != 2 {
+		t.Errorf("Tables() = %d tables by %v, %v; want one list of aa and one of bb", len(tables), seen.list(), err)
+	}
+}
+
 // What one subscription does not answer must not hide what the others do.
 func TestTablesAreReturnedBesideErrors(t *testing.T) {
 	c := newClient(t, doer(func(r *http.Request) (*http.Response, error) {

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/streaming"
 
@@ -77,16 +78,17 @@ func (c *Client) send(ctx context.Context, method, provider, path string, query 
 	if err := budget.take(ctx, laneOf(path)); err != nil {
 		return answer{}, fmt.Errorf("wait for ARM's budget: %w", err)
 	}
-	return c.sendNow(ctx, budget, method, provider, path, query, header, body)
+	return c.sendNow(ctx, budget, nil, method, provider, path, query, header, body)
 }
 
-// sendNow is send with a token that was taken already.
-func (c *Client) sendNow(ctx context.Context, budget *bucket, method, provider, path string, query url.Values, header http.Header, body []byte) (answer, error) {
+// sendNow is send with a token that was taken already. Just before the request
+// leaves, after any signing in, last is asked and may forbid it; nil allows it.
+func (c *Client) sendNow(ctx context.Context, budget *bucket, last lastCheck, method, provider, path string, query url.Values, header http.Header, body []byte) (answer, error) {
 	var got http.Header
 	defer func() { budget.done(time.Now(), got) }()
 	for {
 		version := c.versions.of(provider)
-		a, err := c.once(ctx, method, c.url(provider, version, path, query), header, body)
+		a, err := c.once(ctx, last, method, c.url(provider, version, path, query), header, body)
 		got = a.Header
 		if err == nil {
 			return a, nil
@@ -120,12 +122,15 @@ func (c *Client) url(provider, version, path string, query url.Values) string {
 	return c.endpoint + "/" + strings.TrimPrefix(path, "/") + "?" + q.Encode()
 }
 
-func (c *Client) once(ctx context.Context, method, target string, header http.Header, body []byte) (answer, error) {
+func (c *Client) once(ctx context.Context, last lastCheck, method, target string, header http.Header, body []byte) (answer, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, fmt.Errorf("no answer within %s", c.timeout))
 	defer cancel()
 	req, err := runtime.NewRequest(ctx, method, target)
 	if err != nil {
 		return answer{}, fmt.Errorf("make request: %w", err)
+	}
+	if last != nil {
+		req.SetOperationValue(last)
 	}
 	raw := req.Raw()
 	raw.Header.Set("Accept", "application/json")
@@ -154,6 +159,24 @@ func (c *Client) once(ctx context.Context, method, target string, header http.He
 		return a, &NotARMError{Method: method, URL: raw.URL.Scheme + "://" + raw.URL.Host + raw.URL.Path, Status: a.Status, ContentType: resp.Header.Get("Content-Type"), Start: start(text)}
 	}
 	return a, nil
+}
+
+// lastCheck may forbid a request at the last moment.
+type lastCheck func() error
+
+// lastPolicy asks the request's lastCheck. It comes after the SDK's own policies:
+// signing in can take long enough for a term to end.
+type lastPolicy struct{}
+
+// Do implements policy.Policy.
+func (lastPolicy) Do(req *policy.Request) (*http.Response, error) {
+	var check lastCheck
+	if req.OperationValue(&check) {
+		if err := check(); err != nil {
+			return nil, err
+		}
+	}
+	return req.Next()
 }
 
 // because prefers the reason for which ctx ended to "context deadline exceeded".

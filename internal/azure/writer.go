@@ -86,16 +86,6 @@ func (w *writer) kept() error {
 	return errors.Join(errs...)
 }
 
-// count adds to the outcome what a later plan found in addition: a route that
-// somebody else brought to the other member meanwhile.
-func (w *writer) count() {
-	for _, c := range w.plan.Changes {
-		if !slices.ContainsFunc(w.out.Changes, func(known route.Change) bool { return strings.EqualFold(known.Route, c.Route) }) {
-			w.out.Changes = append(slices.Clip(w.out.Changes), c)
-		}
-	}
-}
-
 // write makes the conditional PUT. held is the budget if its token was taken.
 func (w *writer) write(ctx context.Context, held, budget *bucket) (answer, error) {
 	release := func() {
@@ -117,14 +107,24 @@ func (w *writer) write(ctx context.Context, held, budget *bucket) (answer, error
 			return answer{}, fmt.Errorf("wait for ARM's budget: %w", err)
 		}
 	}
-	// The last moment: nothing but the request itself is between this and Azure.
+	return w.client.sendNow(ctx, budget, w.sending, http.MethodPut, providerNetwork, string(w.plan.Table), nil, http.Header{"If-Match": {w.plan.ETag}}, body)
+}
+
+// sending is asked at the last moment: nothing but the request itself is between
+// this and Azure.
+func (w *writer) sending() error {
 	if err := w.term.Err(); err != nil {
-		budget.done(time.Now(), nil)
-		return answer{}, err
+		return err
 	}
 	w.out.Writes++
-	w.count()
-	return w.client.sendNow(ctx, budget, http.MethodPut, providerNetwork, string(w.plan.Table), nil, http.Header{"If-Match": {w.plan.ETag}}, body)
+	for _, c := range w.plan.Changes {
+		// A later plan may have found more: a route that somebody else brought to the
+		// other member meanwhile.
+		if !slices.ContainsFunc(w.out.Changes, func(known route.Change) bool { return strings.EqualFold(known.Route, c.Route) }) {
+			w.out.Changes = append(slices.Clip(w.out.Changes), c)
+		}
+	}
+	return nil
 }
 
 // errNoETag: a table without an etag cannot be written conditionally.
