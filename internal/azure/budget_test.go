@@ -108,7 +108,7 @@ func TestNoSpanOfTimeHasMoreTokensThanTheBucket(t *testing.T) {
 				all.Go(func() {
 					for i := range each {
 						time.Sleep(time.Duration(pauses[(w*each+i)%len(pauses)]) * time.Millisecond / 8)
-						if b.Take(context.Background(), path) != nil {
+						if b.Take(t.Context(), path) != nil {
 							return
 						}
 						mu.Lock()

@@ -91,7 +91,7 @@ const (
 // whom a wait concerns.
 func advise(err error) (what ask, wait time.Duration, scope waitScope) {
 	if failed, ok := errors.AsType[*OperationError](err); ok {
-		if slices.Contains(supersededCodes, failed.Code) {
+		if slices.Contains(supersededCodes(), failed.Code) {
 			return reread, time.Second, waitTable
 		}
 		return giveUp, 0, waitTable
@@ -134,9 +134,12 @@ const (
 	waitSubscription
 )
 
-var supersededCodes = []string{
-	"AnotherOperationInProgress", "CanceledAndSupersededDueToAnotherOperation", "RetryableError",
-	"RetryableErrorDueToAnotherOperation", "ReferencedResourceNotProvisioned", "Canceled", "OperationNotFound",
+// supersededCodes are those of an operation that failed because of another one.
+func supersededCodes() []string {
+	return []string{
+		"AnotherOperationInProgress", "CanceledAndSupersededDueToAnotherOperation", "RetryableError",
+		"RetryableErrorDueToAnotherOperation", "ReferencedResourceNotProvisioned", "Canceled", "OperationNotFound",
+	}
 }
 
 // OperationError says that a write was accepted and failed afterwards.

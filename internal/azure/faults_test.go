@@ -3,7 +3,9 @@ package azure_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -53,11 +55,11 @@ func troubles() []trouble {
 }
 
 func (x trouble) String() string {
-	s := string(x.kind)
-	for k, v := range x.params {
-		s += "-" + k + "-" + v
+	words := []string{string(x.kind)}
+	for _, k := range slices.Sorted(maps.Keys(x.params)) {
+		words = append(words, k, x.params[k])
 	}
-	return s
+	return strings.Join(words, "-")
 }
 
 // onTables makes the fault one of route tables.

@@ -26,7 +26,9 @@ const (
 )
 
 // usualBudget is what Apply expects to need, to bound itself.
-var usualBudget = route.Budget{Burst: writeBurst, PerSecond: writeRate, Write: 10 * time.Second}
+func usualBudget() route.Budget {
+	return route.Budget{Burst: writeBurst, PerSecond: writeRate, Write: 10 * time.Second}
+}
 
 // Apply makes one conditional PUT for each table of the plan that needs it. The
 // tables of a subscription start in the plan's order, as fast as ARM's budget
@@ -37,7 +39,7 @@ var usualBudget = route.Budget{Burst: writeBurst, PerSecond: writeRate, Write: 1
 // that only next hops of the goal are ever written. The term is checked before
 // each PUT.
 func (c *Client) Apply(ctx context.Context, term lease.Term, goal route.Goal, plan route.Plan, saw func(route.Progress)) []route.Outcome {
-	limit := applySlack + plan.Predict(usualBudget)
+	limit := applySlack + plan.Predict(usualBudget())
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not done within %s; the next tick goes on", limit))
 	defer cancel()
 	writes := plan.Writes()

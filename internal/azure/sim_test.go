@@ -258,14 +258,6 @@ func (l *lab) inject(t *testing.T, f azuresim.Fault) {
 	}
 }
 
-func ids(outcomes []route.Outcome) []string {
-	var out []string
-	for _, o := range outcomes {
-		out = append(out, string(o.Table))
-	}
-	return out
-}
-
 func failures(outcomes []route.Outcome) string {
 	var b strings.Builder
 	for _, o := range outcomes {

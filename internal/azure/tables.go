@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -77,18 +78,19 @@ func (c *Client) Tables(ctx context.Context, selection route.Selection) ([]route
 		return nil, err
 	}
 	items := make([][]tableItem, len(subscriptions))
-	errs := make([]error, len(subscriptions))
+	failed := make([]error, len(subscriptions))
 	var g errgroup.Group
 	for i, s := range subscriptions {
 		g.Go(func() error {
-			if items[i], errs[i] = c.listTables(ctx, s); errs[i] != nil {
-				errs[i] = fmt.Errorf("list route tables of subscription %s: %w", s, errs[i])
+			if items[i], failed[i] = c.listTables(ctx, s); failed[i] != nil {
+				failed[i] = fmt.Errorf("list route tables of subscription %s: %w", s, failed[i])
 			}
 			return nil
 		})
 	}
-	_ = g.Wait() // the errors are in errs
+	_ = g.Wait() // the errors are in failed
 	var tables []route.Table
+	var malformed []error
 	for _, list := range items {
 		for _, item := range list {
 			if !selection.Table(item.tags) {
@@ -96,13 +98,13 @@ func (c *Client) Tables(ctx context.Context, selection route.Selection) ([]route
 			}
 			t, err := route.Parse(item.raw)
 			if err != nil {
-				errs = append(errs, err)
+				malformed = append(malformed, err)
 				continue
 			}
 			tables = append(tables, t)
 		}
 	}
-	return tables, errors.Join(errs...)
+	return tables, errors.Join(slices.Concat(failed, malformed)...)
 }
 
 func (c *Client) listTables(ctx context.Context, subscription string) ([]tableItem, error) {
