@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // isAuthority reports whether a path belongs to the token service or the cloud's metadata, not to ARM.
@@ -199,6 +198,3 @@ func (s *Sim) metadata(rq *request) *reply {
 		{"ossrDbmsResourceId", "https://ossrdbms-aad.database.windows.net"}, {"gallery", "https://gallery.azure.com/"},
 	})
 }
-
-// expiresIn is how long a token lives from now, in whole seconds.
-func expiresIn(c claims, now time.Time) string { return strconv.FormatInt(c.Expires-now.Unix(), 10) }

@@ -72,7 +72,7 @@ func (s *Sim) authorize(rq *request) *reply {
 	return rq.forbidden(action, rq.target.scope)
 }
 
-// forbidden is the recorded text, once without the sentence that newer services are said to append [U].
+// forbidden is the recorded text. Newer services are said to append a sentence about refreshing credentials; its text is [U].
 func (rq *request) forbidden(action, scope string) *reply {
 	oid := rq.principal.ObjectID
 	return rq.gateway(http.StatusForbidden, "AuthorizationFailed", "The client '"+oid+"' with object id '"+oid+

@@ -21,12 +21,13 @@ type gate struct {
 	port int
 	addr netip.AddrPort
 
-	mu       sync.Mutex
-	ln       *net.TCPListener
-	accepted chan struct{} // closed when the accept loop has ended; nil when none runs
-	fillers  []net.Conn    // fill the queue while silent
-	silent   bool
-	closed   bool
+	mu        sync.Mutex
+	ln        *net.TCPListener
+	accepting bool
+	accept    sync.WaitGroup // the accept loop
+	fillers   []net.Conn     // fill the queue while silent
+	silent    bool
+	closed    bool
 }
 
 // ExposePorts opens one loopback TCP port per appliance and gives their addresses by the machines' ids. They follow the simulation
@@ -53,9 +54,8 @@ func (s *Sim) ExposePorts(ctx context.Context) (addrs map[string]netip.AddrPort,
 		g.follow()
 	}
 	s.setGates(gates)
-	done := make(chan struct{})
-	go func() { // ended by ctx, waited for by wait
-		defer close(done)
+	var following sync.WaitGroup
+	following.Go(func() {
 		tick := time.NewTicker(gateInterval)
 		defer tick.Stop()
 		for {
@@ -70,8 +70,8 @@ func (s *Sim) ExposePorts(ctx context.Context) (addrs map[string]netip.AddrPort,
 				s.followGates()
 			}
 		}
-	}()
-	return addrs, func() { <-done }, nil
+	})
+	return addrs, following.Wait, nil
 }
 
 func (s *Sim) setGates(gates []*gate) {
@@ -121,7 +121,7 @@ func (g *gate) follow() {
 
 // open accepts; what a connection then meets is decided when it speaks.
 func (g *gate) open() {
-	if g.accepted != nil {
+	if g.accepting {
 		return
 	}
 	if g.ln == nil && g.listen(g.addr.String()) != nil {
@@ -133,10 +133,9 @@ func (g *gate) open() {
 	}
 	g.empty()
 	_ = g.ln.SetDeadline(time.Time{})
-	ln, done := g.ln, make(chan struct{})
-	g.accepted = done
-	go func() { // ended and waited for by pause
-		defer close(done)
+	ln := g.ln
+	g.accepting = true
+	g.accept.Go(func() { // until pause
 		for {
 			conn, err := ln.Accept()
 			if err != nil {
@@ -144,15 +143,15 @@ func (g *gate) open() {
 			}
 			g.s.conns.serve(conn, func(conn net.Conn) { g.s.respond(conn, g.vm.id, g.port) })
 		}
-	}()
+	})
 }
 
 // pause ends the accept loop and waits for it.
 func (g *gate) pause() {
-	if g.accepted != nil {
+	if g.accepting {
 		_ = g.ln.SetDeadline(time.Unix(1, 0))
-		<-g.accepted
-		g.accepted = nil
+		g.accept.Wait()
+		g.accepting = false
 	}
 }
 

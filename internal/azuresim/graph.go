@@ -240,6 +240,3 @@ func graphTable(columns []string, rows []object) object {
 	}
 	return object{{"columns", heads}, {"rows", list}}
 }
-
-// number is an integer in a tree.
-func number(n int) json.Number { return json.Number(fmt.Sprint(n)) }

@@ -23,7 +23,7 @@ func (s *Sim) serve(r *http.Request) *reply {
 	}
 	now := s.enter()
 	defer s.mu.Unlock()
-	rq := &request{ctx: ctx, http: r, now: now, body: body, query: r.URL.Query()}
+	rq := &request{http: r, now: now, body: body, query: r.URL.Query()}
 	rq.apiVersion = rq.query.Get("api-version")
 	call := s.logCall(rq)
 	var rep *reply

@@ -3,6 +3,7 @@ package azuresim
 import (
 	"encoding/json"
 	"errors"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -312,6 +313,12 @@ func tree(v any) (any, error) {
 	}
 	return parseJSON(data)
 }
+
+// raw is encoded JSON inside a tree.
+func raw(b []byte) json.RawMessage { return json.RawMessage(b) }
+
+// number is an integer in a tree.
+func number(n int) json.Number { return json.Number(strconv.Itoa(n)) }
 
 // words turns strings into a JSON array.
 func words(s []string) []any {

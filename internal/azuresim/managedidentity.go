@@ -31,7 +31,7 @@ func (s *Sim) identity(r *http.Request) *reply {
 	}
 	now := s.enter()
 	defer s.mu.Unlock()
-	rq := &request{ctx: r.Context(), http: r, now: now, query: query}
+	rq := &request{http: r, now: now, query: query}
 	call := s.logCall(rq)
 	f := s.match(rq)
 	var rep *reply
@@ -120,7 +120,7 @@ func (s *Sim) vmIdentity(rq *request) *reply {
 func (s *Sim) metadataToken(rq *request, p *Principal) *reply {
 	resource := rq.query.Get("resource")
 	token, c := s.issue(p, resource, rq.now)
-	life := expiresIn(c, rq.now)
+	life := strconv.FormatInt(c.Expires-rq.now.Unix(), 10)
 	return rq.document(object{
 		{"access_token", token}, {"client_id", p.AppID}, {"expires_in", life}, {"expires_on", strconv.FormatInt(c.Expires, 10)}, {"ext_expires_in", life},
 		{"not_before", strconv.FormatInt(c.NotBefor, 10)}, {"resource", resource}, {"token_type", "Bearer"},

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -236,6 +235,3 @@ func (s *Sim) anotherOperation(rq *request, id, location string) string {
 		"%s/subscriptions/%s/providers/Microsoft.Network/locations/%s/operations/%s?api-version=%s.",
 		rq.base(), rq.target.sub, location, id, rq.apiVersion)
 }
-
-// raw is encoded JSON inside a tree.
-func raw(b []byte) json.RawMessage { return json.RawMessage(b) }

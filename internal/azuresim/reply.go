@@ -15,7 +15,6 @@ type reply struct {
 	gateway   bool   // ARM itself made it: an error says so, and carries no budget
 	list      bool   // came through the gateway's aggregation
 	operation bool   // a write or a poll: carries x-ms-operation-identifier
-	levels    string // x-ms-throttle-levels
 	pieces    time.Duration
 	abort     abortKind
 }

@@ -1,7 +1,6 @@
 package azuresim
 
 import (
-	"context"
 	"net/http"
 	"net/url"
 	"strings"
@@ -10,7 +9,6 @@ import (
 
 // request is one ARM request on its way through the checks.
 type request struct {
-	ctx        context.Context
 	http       *http.Request
 	now        time.Time
 	body       []byte

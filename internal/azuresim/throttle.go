@@ -206,8 +206,8 @@ func deleteVM() computePolicy     { return computePolicy{"DeleteVM", 12, 4, 1500
 
 // throttleCompute takes from the buckets of a machine and of its subscription; everybody shares them.
 func (s *Sim) throttleCompute(rq *request, p computePolicy, vm string) *reply {
-	location := "" // per subscription and region in the service; the machine's region is part of its id here
-	left, wait, ok := s.bucket("compute", p.name, lower(rq.target.sub), location).take(rate{p.subscription, p.subscrRefill / 60}, rq.now)
+	// The service counts per subscription and region; here a subscription is one region for Compute, which is harsher.
+	left, wait, ok := s.bucket("compute", p.name, "subscription", lower(rq.target.sub)).take(rate{p.subscription, p.subscrRefill / 60}, rq.now)
 	name, size := p.name+"SubscriptionMaximum", p.subscription
 	header := fmt.Sprintf("Microsoft.Compute/%sSubscriptionMaximum;%d", p.name, left)
 	if ok && p.resource > 0 {

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"strconv"
 	"syscall"
-	"time"
 )
 
 // ServeHTTP serves ARM, the token endpoints, the cloud's metadata and, under /_sim/, the control API. Managed identity is not
@@ -53,7 +52,7 @@ func (s *Sim) write(w http.ResponseWriter, r *http.Request, rep *reply) {
 	}
 	body := io.Reader(bytes.NewReader(rep.body))
 	if rep.pieces > 0 {
-		body = &slowBody{ctx: r.Context(), rest: rep.body, pause: rep.pieces}
+		body = slowly(r.Context(), rep)
 		w = flushing{w}
 	}
 	_, _ = io.Copy(w, body) // a client that has gone is its own business
@@ -72,11 +71,15 @@ func (f flushing) Write(p []byte) (int, error) {
 
 // slowBody gives a body in ten pieces with a pause before each.
 type slowBody struct {
-	ctx   context.Context
 	rest  []byte
-	pause time.Duration
-	piece int // the size of a piece, once it is known
-	left  int // of the present piece
+	pause func() error // waits as long as the client does
+	piece int          // the size of a piece, once it is known
+	left  int          // of the present piece
+}
+
+// slowly makes the body of an answer that comes in pieces.
+func slowly(ctx context.Context, rep *reply) *slowBody {
+	return &slowBody{rest: rep.body, pause: func() error { return sleep(ctx, rep.pieces) }}
 }
 
 // Read waits when a piece has been read, then gives the next.
@@ -88,7 +91,7 @@ func (b *slowBody) Read(p []byte) (int, error) {
 		b.piece = (len(b.rest) + 9) / 10
 	}
 	if b.left == 0 {
-		if err := sleep(b.ctx, b.pause); err != nil {
+		if err := b.pause(); err != nil {
 			return 0, err
 		}
 		b.left = min(b.piece, len(b.rest))
@@ -167,7 +170,7 @@ func (t transport) response(req *http.Request, rep *reply) (*http.Response, erro
 	case req.Method == http.MethodHead:
 		res.Body = http.NoBody
 	case rep.pieces > 0:
-		res.Body = &slowBody{ctx: req.Context(), rest: rep.body, pause: rep.pieces}
+		res.Body = slowly(req.Context(), rep)
 	}
 	return res, nil
 }
