@@ -88,6 +88,9 @@ func House() Table {
 		{Package: "sim", May: driven, Tests: "azure", Traits: Clock | TestSDK},
 		{Package: "lab", May: driven, Tests: "azure", Traits: Clock | TestSDK},
 
+		// Tests with Microsoft's typed clients, which take minutes to compile.
+		{Package: "vendortest", Tests: "appliance azure azuresim controller decide lease probe route store", Traits: Clock | TestSDK},
+
 		{Package: "archtest"},
 	}
 }

@@ -229,7 +229,7 @@ func ambiguous(m appliance.Member, hops []appliance.Hop) error {
 // ofFamily keeps IPv6 roles apart from IPv4 ones: a route never changes family.
 func ofFamily(role string, addr netip.Addr) string {
 	if addr.Is6() {
-		return role + "/ipv6"
+		return role + appliance.IPv6Suffix
 	}
 	return role
 }

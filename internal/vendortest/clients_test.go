@@ -1,4 +1,4 @@
-package azuresim_test
+package vendortest_test
 
 import (
 	"context"
@@ -24,9 +24,6 @@ import (
 const (
 	sub1 = "5b5c1a10-0000-4000-8000-000000000001"
 	vmxA = "/subscriptions/" + sub1 + "/resourceGroups/mrg-vmx-a/providers/Microsoft.Compute/virtualMachines/vmx-a"
-	vmxB = "/subscriptions/" + sub1 + "/resourceGroups/mrg-vmx-b/providers/Microsoft.Compute/virtualMachines/vmx-b"
-	rt1  = "/subscriptions/" + sub1 + "/resourceGroups/rg-spoke-1/providers/Microsoft.Network/routeTables/rt-spoke-001"
-	nic1 = "/subscriptions/" + sub1 + "/resourceGroups/rg-spoke-1/providers/Microsoft.Network/networkInterfaces/nic-app-1"
 )
 
 // newSim builds the reference world.

@@ -1,9 +1,10 @@
-package azure_test
+package vendortest_test
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -24,6 +25,10 @@ import (
 	"hopguard/internal/azure"
 	"hopguard/internal/controller"
 	"hopguard/internal/decide"
+	"hopguard/internal/lease"
+	"hopguard/internal/probe"
+	"hopguard/internal/route"
+	"hopguard/internal/store"
 )
 
 // vendor is an ARM made of Microsoft's own fakes: their routing, their types and
@@ -42,6 +47,10 @@ type vendor struct {
 	// refuse is how many writes get a 412 whatever their etag.
 	refuse int
 }
+
+const (
+	hopA, hopB = "10.1.0.4", "10.2.0.4"
+)
 
 type ifMatchKey struct{}
 
@@ -62,7 +71,8 @@ func (v *vendor) Do(r *http.Request) (*http.Response, error) {
 		key = r.Method + " " + parts[4] + " list"
 	}
 	if name[key] == "" {
-		return answer(r, 404, `{"error":{"code":"InvalidResourceType","message":"`+key+`"}}`), nil
+		body := io.NopCloser(strings.NewReader(`{"error":{"code":"InvalidResourceType","message":"` + key + `"}}`))
+		return &http.Response{StatusCode: http.StatusNotFound, Header: http.Header{}, Body: body, Request: r}, nil
 	}
 	ctx := context.WithValue(r.Context(), runtime.CtxAPINameKey{}, name[key])
 	r = r.WithContext(context.WithValue(ctx, ifMatchKey{}, r.Header.Get("If-Match")))
@@ -227,14 +237,38 @@ func (v *vendor) hops() []string {
 	return out
 }
 
+func machineID(name string) appliance.ResourceID {
+	return appliance.ResourceID("/subscriptions/" + sub1 + "/resourceGroups/mrg/providers/Microsoft.Compute/virtualMachines/" + name)
+}
+
+func mustBe(t *testing.T, r *controller.Report, want controller.State) {
+	t.Helper()
+	if got := r.State(); got != want {
+		t.Fatalf("state = %s, want %s: %v, %v", got, want, r.Err(), r.Warnings)
+	}
+}
+
 func TestATickMovesTheRoutesOfAnARMThatIsNotOurs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := newVendor()
-		client := newClient(t, v, func(s *azure.Settings) { s.TokenCredential = &azfake.TokenCredential{} })
+		client, err := azure.New(azure.Settings{Transport: v, TokenCredential: &azfake.TokenCredential{}, Subscriptions: []string{sub1}})
+		if err != nil {
+			t.Fatal(err)
+		}
 		g := appliance.Group{Name: "emea", Preferred: "vmx-a", Members: []appliance.Member{{Name: "vmx-a", VM: machineID("vmx-a")}, {Name: "vmx-b", VM: machineID("vmx-b")}}}
-		c := newController(g, client, client, selection())
-		term, stop := newTerm(t)
+		c := &controller.Controller{
+			Group: g, Policy: decide.Policy{Group: g, Failback: decide.FailbackManual, HoldDown: time.Minute, MaxTransitions: 4, Per: time.Hour},
+			Checks: []controller.Check{{Check: decide.Check{Name: "vm-status", Fall: 3, Rise: 2}, Confirm: 2 * time.Second}}, Vote: decide.Vote{Down: 1},
+			Selection: route.Selection{TagName: "nva_ha_udr", TagValue: "emea"},
+			Prober:    probe.Set{Members: g.Members, Checks: []probe.Check{{Name: "vm-status", Timeout: 5 * time.Second, Question: probe.VMStatus{Power: client}}}},
+			Records:   &store.Memory{}, Cloud: client, Now: time.Now,
+		}
+		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
+		term, err := lease.Local{Holder: "test"}.Acquire(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
 		mustBe(t, c.Tick(t.Context(), term, controller.Request{}), controller.Agreed)
 		time.Sleep(10 * time.Second)
 		v.mu.Lock()

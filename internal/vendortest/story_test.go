@@ -1,4 +1,4 @@
-package azuresim_test
+package vendortest_test
 
 import (
 	"context"
@@ -142,7 +142,8 @@ func story(t *testing.T, o *arm.ClientOptions, cred credential) (told []string) 
 
 // TestTheVendorsFakeAcceptsTheSameCalls runs one story of the official clients against Microsoft's fake and against the simulator.
 func TestTheVendorsFakeAcceptsTheSameCalls(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *azuresim.Sim) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSim(t, azuresim.Options{Seed: 7})
 		cred := credential{s, "owner"}
 		vendor := clientOptions(s)
 		vendor.Transport = vendorServer()
