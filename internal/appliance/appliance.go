@@ -46,6 +46,28 @@ type Member struct {
 	Hops []HopSource
 }
 
+// Maps reports whether hops have just the roles that the member's explicit mapping
+// gives, and the addresses that it names. Without a mapping any hops do.
+func (m Member) Maps(hops []Hop) bool {
+	if len(m.Hops) == 0 {
+		return true
+	}
+	mapped := func(h Hop) bool {
+		return slices.ContainsFunc(m.Hops, func(s HopSource) bool {
+			return (s.Role == h.Role || s.Role+IPv6Suffix == h.Role) && (!s.Addr.IsValid() || s.Addr == h.Addr)
+		})
+	}
+	for _, s := range m.Hops {
+		if !slices.ContainsFunc(hops, func(h Hop) bool { return s.Role == h.Role || s.Role+IPv6Suffix == h.Role }) {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(hops, func(h Hop) bool { return !mapped(h) })
+}
+
+// IPv6Suffix ends the roles of IPv6 addresses: a route never changes family.
+const IPv6Suffix = "/ipv6"
+
 // HopSource says where the next-hop address of a role is found. Exactly one of
 // Subnet, NIC and Addr is set.
 type HopSource struct {

@@ -50,7 +50,7 @@ func (c *Controller) Tick(ctx context.Context, term lease.Term, req Request) *Re
 			return r
 		}
 		c.probe(ctx, r, record, req.Seen)
-		if !c.look(ctx, r, record) {
+		if !c.look(ctx, r, record, req.Order) {
 			return r
 		}
 		goal := c.decide(ctx, r, record, req.Order)
@@ -98,9 +98,13 @@ func (c *Controller) probe(ctx context.Context, r *Report, record decide.Record,
 	}
 }
 
-// look reads the tables, and the places that are missing, old, or of members
-// whose verdict has just changed.
-func (c *Controller) look(ctx context.Context, r *Report, record decide.Record) bool {
+// look reads the tables, and the places that are missing, old, mapped otherwise
+// than they were, or of members whose verdict has just changed. An order that needs
+// nothing of Azure goes on without them: a group can be frozen while Azure is down.
+func (c *Controller) look(ctx context.Context, r *Report, record decide.Record, order *decide.Order) bool {
+	if order != nil && order.OnRecordOnly() && record.Epoch > 0 {
+		return true
+	}
 	if r.tables == nil {
 		var err error
 		if r.tables, err = c.Cloud.Tables(ctx, c.Selection); err != nil {
@@ -116,7 +120,8 @@ func (c *Controller) look(ctx context.Context, r *Report, record decide.Record) 
 	var ask []appliance.Member
 	for _, m := range c.Group.Members {
 		known := record.AddressesOf(m.Name)
-		if len(known.Hops) == 0 || c.Now().Sub(known.Seen) > placesAge || record.Health.Of(m.Name).Verdict != r.Health.Of(m.Name).Verdict {
+		old := c.Now().Sub(known.Seen) > placesAge || record.Health.Of(m.Name).Verdict != r.Health.Of(m.Name).Verdict
+		if len(known.Hops) == 0 || old || !m.Maps(known.Hops) {
 			ask = append(ask, m)
 		}
 	}

@@ -2,6 +2,8 @@ package controller
 
 import (
 	"context"
+	"slices"
+	"sync"
 	"time"
 
 	"hopguard/internal/appliance"
@@ -21,17 +23,21 @@ type Effective struct {
 }
 
 // verify waits until the effective routes of the chosen interfaces agree, after
-// a write only. What it does not see is reported as not observed; it changes
-// nothing and undoes nothing.
+// a write that was done only. It watches them side by side, so that one that never
+// agrees keeps no other from being seen. What it does not see is reported as not
+// observed; it changes nothing and undoes nothing.
 func (c *Controller) verify(ctx context.Context, r *Report, goal route.Goal) {
-	if len(r.Outcomes) == 0 || len(c.Verify.NICs) == 0 {
+	if !slices.ContainsFunc(r.Outcomes, route.Outcome.Done) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.Verify.Timeout)
 	defer cancel()
-	for _, nic := range c.Verify.NICs {
-		r.Effective = append(r.Effective, c.watchNIC(ctx, nic, goal))
+	r.Effective = make([]Effective, len(c.Verify.NICs))
+	var all sync.WaitGroup
+	for i, nic := range c.Verify.NICs {
+		all.Go(func() { r.Effective[i] = c.watchNIC(ctx, nic, goal) })
 	}
+	all.Wait()
 }
 
 func (c *Controller) watchNIC(ctx context.Context, nic appliance.ResourceID, goal route.Goal) Effective {

@@ -44,7 +44,7 @@ type Rules struct {
 // The witness is observed under the name of no member, by one check.
 const (
 	Witness      appliance.MemberName = ""
-	WitnessCheck                      = "witness"
+	WitnessCheck string               = "witness"
 )
 
 // Counter counts the outcomes of one check of one member.

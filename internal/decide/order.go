@@ -36,6 +36,10 @@ type Order struct {
 	Note  string
 }
 
+// OnRecordOnly reports whether the order changes the record and nothing in Azure: a
+// freeze does. A thaw does not count, because what waited is written with it.
+func (o Order) OnRecordOnly() bool { return o.Kind == OrderFreeze }
+
 // obey returns the record after the order. Refused orders change nothing.
 func (p Policy) obey(r Record, in Input, o Order) (Record, Decision) {
 	switch o.Kind {

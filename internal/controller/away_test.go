@@ -1,0 +1,94 @@
+package controller_test
+
+import (
+	"errors"
+	"net/netip"
+	"testing"
+	"time"
+
+	"hopguard/internal/appliance"
+	"hopguard/internal/controller"
+	"hopguard/internal/decide"
+	"hopguard/internal/route"
+)
+
+// A freeze needs nothing of Azure, so it is obeyed while Azure is away. A switch
+// does, so it is not.
+func TestFreezeWhileAzureIsAway(t *testing.T) {
+	bubble(t, "away", func(t *testing.T) {
+		w := settled(t)
+		w.tablesErr, w.tables = errors.New("503 ServiceUnavailable"), nil
+		r := w.tick(t, controller.Request{Order: &decide.Order{Kind: decide.OrderSwitch, To: "vmx-b"}})
+		if r.Err() == nil || w.record().Active != "vmx-a" {
+			t.Errorf("switch without tables: %v, active %s, want an error and vmx-a", r.Err(), w.record().Active)
+		}
+		r = w.tick(t, controller.Request{Order: &decide.Order{Kind: decide.OrderFreeze, For: time.Hour}})
+		if r.Err() != nil || w.record().Mode != decide.Frozen {
+			t.Errorf("freeze without tables: %v, mode %s, want no error and a frozen record", r.Err(), w.record().Mode)
+		}
+	})
+}
+
+// A mapping that was changed counts at once, and not when the record is old.
+func TestChangedMappingAsksAgain(t *testing.T) {
+	for name, tt := range map[string]struct {
+		mapping []appliance.HopSource
+		asks    bool
+	}{
+		"none":  {nil, false},
+		"same":  {[]appliance.HopSource{{Role: "lan", Subnet: "lan"}}, false},
+		"other": {[]appliance.HopSource{{Role: "inside", Subnet: "lan"}}, true},
+		"more":  {[]appliance.HopSource{{Role: "lan", Subnet: "lan"}, {Role: "wan", Subnet: "wan"}}, true},
+	} {
+		bubble(t, name, func(t *testing.T) {
+			w := settled(t)
+			c := w.controller()
+			c.Group.Members[1].Hops = tt.mapping
+			w.log = nil
+			w.tickBy(t, c, term(t), controller.Request{})
+			if got := len(only(w.calls(), "places vmx-b")) > 0; got != tt.asks {
+				t.Errorf("asked for the place of vmx-b: %v, want %v", got, tt.asks)
+			}
+		})
+	}
+}
+
+// Interfaces are watched side by side: one that never agrees hides no other.
+func TestVerifyWatchesSideBySide(t *testing.T) {
+	bubble(t, "one-never", func(t *testing.T) {
+		w := settled(t)
+		w.down("vmx-a")
+		w.effective = func(nic appliance.ResourceID) ([]route.EffectiveRoute, error) {
+			if nic == "never" {
+				return nil, errors.New("503 ServiceUnavailable")
+			}
+			return []route.EffectiveRoute{{Active: true, Prefix: "10.20.0.0/16", Hops: addrs(b1)}}, nil
+		}
+		c := w.controller()
+		c.Verify = controller.Verify{NICs: []appliance.ResourceID{"never", "soon"}, Timeout: 10 * time.Second}
+		r := w.tickBy(t, c, term(t), controller.Request{})
+		if len(r.Effective) != 2 || !r.Effective[0].At.IsZero() || r.Effective[1].At.IsZero() {
+			t.Errorf("effective = %+v, want the second one only", r.Effective)
+		}
+	})
+	bubble(t, "nothing-was-written", func(t *testing.T) {
+		w := settled(t)
+		w.down("vmx-a")
+		for id := range w.tables {
+			w.refuse[id] = errors.New("403 AuthorizationFailed")
+		}
+		c := w.controller()
+		c.Verify = controller.Verify{NICs: []appliance.ResourceID{"nic"}, Timeout: 10 * time.Second}
+		if w.tickBy(t, c, term(t), controller.Request{}); len(only(w.calls(), "effective")) > 0 {
+			t.Error("effective routes were waited for although nothing was written")
+		}
+	})
+}
+
+func addrs(list ...string) []netip.Addr {
+	var out []netip.Addr
+	for _, s := range list {
+		out = append(out, netip.MustParseAddr(s))
+	}
+	return out
+}
