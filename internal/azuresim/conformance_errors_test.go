@@ -248,13 +248,13 @@ func TestCollectedErrors(t *testing.T) {
 		},
 	}
 	for key, e := range known {
-		make := makers[strings.TrimSpace(key)]
-		if make == nil {
+		provoke := makers[strings.TrimSpace(key)]
+		if provoke == nil {
 			t.Errorf("nothing here makes the collected error %q", key)
 			continue
 		}
 		t.Run(key, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { compareError(t, e, make(t, errorWorld(t))) })
+			synctest.Test(t, func(t *testing.T) { compareError(t, e, provoke(t, errorWorld(t))) })
 		})
 	}
 }

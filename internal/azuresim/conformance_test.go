@@ -221,10 +221,8 @@ func textForm(s string) string {
 }
 
 func diffBody(path string, want, got any, r rules) (diffs []string) {
-	for _, e := range r.except {
-		if path == e {
-			return nil
-		}
+	if slices.Contains(r.except, path) {
+		return nil
 	}
 	bad := func(format string, args ...any) []string {
 		return append(diffs, path+": "+fmt.Sprintf(format, args...))

@@ -78,13 +78,13 @@ func (s *Sim) Close() error {
 // maxSilence is when Linux gives up a connection that nobody answers.
 const maxSilence = 127 * time.Second
 
-// dialTimeout is the error of a dialer whose context's deadline has passed, as package net has it.
-type dialTimeout struct{}
+// dialTimeoutError is the error of a dialer whose context's deadline has passed, as package net has it.
+type dialTimeoutError struct{}
 
-func (dialTimeout) Error() string        { return "i/o timeout" }
-func (dialTimeout) Timeout() bool        { return true }
-func (dialTimeout) Temporary() bool      { return true }
-func (dialTimeout) Is(target error) bool { return target == context.DeadlineExceeded }
+func (dialTimeoutError) Error() string        { return "i/o timeout" }
+func (dialTimeoutError) Timeout() bool        { return true }
+func (dialTimeoutError) Temporary() bool      { return true }
+func (dialTimeoutError) Is(target error) bool { return target == context.DeadlineExceeded }
 
 // reception is what a TCP connection attempt meets.
 type reception int
@@ -201,7 +201,7 @@ func (s *Sim) known(host string) bool {
 // dialError turns a context's end into the error of package net.
 func dialError(err error) error {
 	if errors.Is(err, context.DeadlineExceeded) {
-		return dialTimeout{}
+		return dialTimeoutError{}
 	}
 	return errors.New("operation was canceled")
 }

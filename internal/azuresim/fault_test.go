@@ -70,7 +70,7 @@ func TestFaultsThatAnswer(t *testing.T) {
 }
 
 // try makes a PUT that may end in an error.
-func try(t *testing.T, ctx context.Context, s *azuresim.Sim, to string) (*http.Response, error) {
+func try(ctx context.Context, t *testing.T, s *azuresim.Sim, to string) (*http.Response, error) {
 	t.Helper()
 	token, _, err := s.Token("owner")
 	if err != nil {
@@ -95,7 +95,7 @@ func TestFaultsThatDoNotAnswer(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), 7*time.Second)
 				defer cancel()
 				start := time.Now()
-				res, err := try(t, ctx, s, "10.2.0.4")
+				res, err := try(ctx, t, s, "10.2.0.4")
 				if err == nil {
 					_ = res.Body.Close()
 					t.Fatalf("%s: answered %d", kind, res.StatusCode)
@@ -128,7 +128,7 @@ func TestSlowBody(t *testing.T) {
 			t.Fatal(err)
 		}
 		start := time.Now()
-		res, err := try(t, t.Context(), s, "10.2.0.4")
+		res, err := try(t.Context(), t, s, "10.2.0.4")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -20,6 +20,8 @@ type gate struct {
 	vm   *resource
 	port int
 	addr netip.AddrPort
+	bind func(addr string) (net.Listener, error) // until ExposePorts' context ends
+	dial func(addr string) (net.Conn, error)     // as long as the kernel needs to answer a handshake
 
 	mu        sync.Mutex
 	ln        *net.TCPListener
@@ -33,11 +35,15 @@ type gate struct {
 // ExposePorts opens one loopback TCP port per appliance and gives their addresses by the machines' ids. They follow the simulation
 // until ctx ends; wait returns when all of them are closed.
 func (s *Sim) ExposePorts(ctx context.Context) (addrs map[string]netip.AddrPort, wait func(), err error) {
+	bind := func(addr string) (net.Listener, error) { return new(net.ListenConfig).Listen(ctx, "tcp", addr) }
+	dial := func(addr string) (net.Conn, error) {
+		return (&net.Dialer{Timeout: 50 * time.Millisecond}).DialContext(ctx, "tcp", addr)
+	}
 	var gates []*gate
 	s.enter()
 	for _, r := range s.all(s.kinds[lower(typeVM)], "") {
 		if !r.gone && r.vm.appliance && len(r.vm.ports) > 0 {
-			gates = append(gates, &gate{s: s, vm: r, port: r.vm.ports[0]})
+			gates = append(gates, &gate{s: s, vm: r, port: r.vm.ports[0], bind: bind, dial: dial})
 		}
 	}
 	s.mu.Unlock()
@@ -91,7 +97,7 @@ func (s *Sim) followGates() {
 }
 
 func (g *gate) listen(addr string) error {
-	ln, err := net.Listen("tcp", addr)
+	ln, err := g.bind(addr)
 	if err != nil {
 		return err
 	}
@@ -181,7 +187,7 @@ func (g *gate) silence() {
 	}
 	const full = 4 // more than a queue of length 0 ever takes
 	for range full {
-		conn, err := net.DialTimeout("tcp", g.addr.String(), 50*time.Millisecond)
+		conn, err := g.dial(g.addr.String())
 		if err != nil {
 			return // dropped: silent from now on
 		}

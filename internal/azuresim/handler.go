@@ -3,7 +3,6 @@ package azuresim
 import (
 	"context"
 	"io"
-	"log/slog"
 	"net/http"
 	"regexp"
 	"slices"
@@ -40,7 +39,7 @@ func (s *Sim) serve(r *http.Request) *reply {
 		call.Principal = rq.principal.Name
 	}
 	call.Action = rq.permission()
-	s.log.LogAttrs(ctx, slog.LevelDebug, "request", slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Int("status", rep.status))
+	s.log.DebugContext(ctx, "request", "method", r.Method, "path", r.URL.Path, "status", rep.status)
 	return rep
 }
 

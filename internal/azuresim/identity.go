@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"math/big"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -141,21 +142,18 @@ func (s *Sim) Token(principal string) (token string, expires time.Time, err erro
 }
 
 // audiences are the names of Azure Resource Manager in the public, US Government and China clouds.
-var audiences = [...]string{
-	"https://management.azure.com", "https://management.core.windows.net",
-	"https://management.usgovcloudapi.net", "https://management.core.usgovcloudapi.net",
-	"https://management.chinacloudapi.cn", "https://management.core.chinacloudapi.cn",
+func audiences() []string {
+	return []string{
+		"https://management.azure.com", "https://management.core.windows.net",
+		"https://management.usgovcloudapi.net", "https://management.core.usgovcloudapi.net",
+		"https://management.chinacloudapi.cn", "https://management.core.chinacloudapi.cn",
+	}
 }
 
 // audienceOK reports whether a token for that audience is one for this endpoint: a known name of ARM, or the endpoint itself.
 func (s *Sim) audienceOK(rq *request, aud string) bool {
 	aud = strings.TrimRight(aud, "/")
-	for _, a := range audiences {
-		if aud == a {
-			return true
-		}
-	}
-	return aud == "https://"+rq.http.Host
+	return slices.Contains(audiences(), aud) || aud == "https://"+rq.http.Host
 }
 
 // authenticate finds out who calls. The texts of InvalidAuthenticationToken and AuthenticationFailed are [U], their codes are not.

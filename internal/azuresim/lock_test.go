@@ -37,6 +37,7 @@ func TestLocks(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		one := rt1 + "/providers/Microsoft.Authorization/locks/one"
 		call(t, s, "PUT", one+lockAPI, `{"properties":{"level":"ReadOnly"}}`).want(t, 201, "")
+		call(t, s, "DELETE", group+groupAPI, "").want(t, 409, "ScopeLocked") // a lock inside holds the group
 		call(t, s, "PUT", rt1+"/routes/x"+netAPI, `{"properties":{"addressPrefix":"1.0.0.0/8","nextHopType":"None"}}`).want(t, 409, "ScopeLocked")
 	})
 }

@@ -269,7 +269,7 @@ func (s *Sim) collectionScope(t *target) string {
 
 // namespace gives the service's own casing of a provider it knows.
 func (s *Sim) namespace(asked string) string {
-	for _, n := range namespaces {
+	for _, n := range namespaces() {
 		if strings.EqualFold(n, asked) {
 			return n
 		}
@@ -278,4 +278,6 @@ func (s *Sim) namespace(asked string) string {
 }
 
 // namespaces are the providers that have something here.
-var namespaces = [...]string{"Microsoft.Authorization", "Microsoft.Compute", "Microsoft.Network", "Microsoft.ResourceGraph", "Microsoft.Resources"}
+func namespaces() []string {
+	return []string{"Microsoft.Authorization", "Microsoft.Compute", "Microsoft.Network", "Microsoft.ResourceGraph", "Microsoft.Resources"}
+}

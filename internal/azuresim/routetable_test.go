@@ -269,3 +269,18 @@ func TestPollURLsAreUsedVerbatim(t *testing.T) {
 		call(t, s, "GET", url, "").want(t, 404, "NotFound")
 	})
 }
+
+func TestPreconditionsOfCreation(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *azuresim.Sim) {
+		fresh := strings.Replace(rt1, "rt-spoke-001", "fresh", 1) + netAPI
+		const body = `{"location":"westeurope"}`
+		call(t, s, "PUT", rt1+netAPI, body, "If-None-Match", "*").want(t, 412, "PreconditionFailed")
+		call(t, s, "PUT", fresh, body, "If-Match", "*").want(t, 412, "PreconditionFailed")
+		call(t, s, "PUT", fresh, body, "If-None-Match", "*").want(t, 201, "")
+		time.Sleep(3 * time.Second)
+		etag := strings.Trim(strings.TrimPrefix(call(t, s, "GET", fresh, "").text("etag"), "W/"), `"`)
+		call(t, s, "PUT", fresh, body, "If-Match", etag).want(t, 200, "") // without W/ and quotes, which the service adds
+		call(t, s, "PUT", fresh, body, "If-Match", "*").want(t, 200, "")
+		call(t, s, "DELETE", fresh, "", "If-Match", "old").want(t, 412, "PreconditionFailed")
+	})
+}

@@ -225,7 +225,7 @@ func TestACancelledClientIsLetGo(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(5*time.Millisecond, cancel) // in the middle of the latency
 		start := time.Now()
-		res, err := try(t, ctx, s, "10.2.0.4")
+		res, err := try(ctx, t, s, "10.2.0.4")
 		if err == nil {
 			_ = res.Body.Close()
 		}

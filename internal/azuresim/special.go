@@ -120,7 +120,7 @@ func (s *Sim) providers(rq *request) *reply {
 		return rq.ok(http.StatusOK, encode(s.provider(su, rq.target.name)))
 	}
 	var items []item
-	for _, ns := range namespaces {
+	for _, ns := range namespaces() {
 		items = append(items, item{ns, encode(s.provider(su, ns))})
 	}
 	return s.page(rq, items)
