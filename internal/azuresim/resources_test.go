@@ -104,3 +104,22 @@ func TestResourceGraph(t *testing.T) {
 		}
 	})
 }
+
+// TestTheIndexHidesWhatTheCallerMayNotRead: nothing is refused, it is just not there.
+func TestTheIndexHidesWhatTheCallerMayNotRead(t *testing.T) {
+	w := azuresim.TwoRegions(azuresim.TwoRegionsOptions{})
+	w.Principals = append(w.Principals, azuresim.Principal{Name: "p", ObjectID: "p-oid", AppID: "p-app", Roles: []azuresim.Assignment{{Scope: rt1, Actions: []string{"*/read"}}}})
+	synctest.Test(t, func(t *testing.T) {
+		s, err := azuresim.New(w, azuresim.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := names(callAs(t, s, "p", "GET", "/subscriptions/"+sub1+"/resources"+groupAPI, ""), "value"); !slices.Equal(got, []string{"rt-spoke-001"}) {
+			t.Errorf("the list shows %v", got)
+		}
+		graph := callAs(t, s, "p", "POST", "/providers/Microsoft.ResourceGraph/resources?api-version=2021-03-01", `{"query":"resources"}`)
+		if got := names(graph, "data"); !slices.Equal(got, []string{"rt-spoke-001"}) {
+			t.Errorf("Resource Graph shows %v", got)
+		}
+	})
+}

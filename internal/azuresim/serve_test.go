@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -212,9 +213,13 @@ func TestPlainHTTPIsRefusedInMemory(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if res, err := s.Transport().RoundTrip(req); err == nil {
+			res, err := s.Transport().RoundTrip(req)
+			if err == nil {
 				_ = res.Body.Close()
 				t.Errorf("%s answered %d", url, res.StatusCode)
+			}
+			if refused := errors.Is(err, syscall.ECONNREFUSED); refused != strings.HasPrefix(url, "http:") {
+				t.Errorf("%s: %v", url, err)
 			}
 		}
 	})
