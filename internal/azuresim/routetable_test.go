@@ -101,6 +101,11 @@ func TestNothingOfATableIsLost(t *testing.T) {
 		if a := call(t, s, "GET", rt1+netAPI, ""); strings.Contains(string(a.raw), "disablePeeringRoute") {
 			t.Error("a PUT at an older api-version resets what it does not know")
 		}
+		call(t, s, "PUT", rt1+old, `{"location":"westeurope","properties":{"disablePeeringRoute":"All"}}`).want(t, 200, "")
+		time.Sleep(3 * time.Second)
+		if a := call(t, s, "GET", rt1+netAPI, ""); strings.Contains(string(a.raw), "disablePeeringRoute") {
+			t.Error("an older api-version must not set the member either")
+		}
 	})
 }
 
