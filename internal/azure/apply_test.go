@@ -157,9 +157,13 @@ func TestP3NoWriteWithoutATerm(t *testing.T) {
 				defer stop()
 				saw, hook := tt.lose(stop)
 				l.hook = hook
+				began := time.Now()
 				outcomes, err := l.apply(t.Context(), t, l.client(t, func(s *azure.Settings) { s.Parallel = 1 }), term, saw)
 				if err != nil {
 					t.Errorf("Tables() = %v", err)
+				}
+				if took := time.Since(began); took > 5*time.Second {
+					t.Errorf("took %v: there is nothing to try again without a term", took)
 				}
 				if got := len(l.writes()); got != tt.writes {
 					t.Errorf("%d writes, want %d", got, tt.writes)

@@ -217,6 +217,27 @@ func (l *lab) mustWriteOneByOne(t *testing.T) {
 	}
 }
 
+// A write that Azure cannot take is tried again ever more slowly, and not for ever.
+func TestFailingWritesAreSpacedAndBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t, azuresim.TwoRegionsOptions{Spokes: 1}, azuresim.Options{})
+		l.inject(t, azuresim.Fault{Kind: azuresim.Fault500, Method: http.MethodPut})
+		term, stop := newTerm(t)
+		defer stop()
+		outcomes, err := l.apply(t.Context(), t, l.client(t), term, ignore)
+		if err != nil || len(outcomes) != 1 || outcomes[0].Done() || outcomes[0].Writes != 12 {
+			t.Errorf("Apply() = %+v, %v; want 12 writes", outcomes, err)
+		}
+		calls := l.writes()
+		for i := 1; i < len(calls); i++ {
+			least := min(100*time.Millisecond<<(i-1), 5*time.Second)
+			if gap := calls[i].Time.Sub(calls[i-1].Time); gap < least || gap > 3*least+200*time.Millisecond {
+				t.Errorf("try %d came %v after the one before, want between %v and three times that", i+1, gap, least)
+			}
+		}
+	})
+}
+
 // D12: a peer reports a write when it is accepted.
 func TestD12AcceptedIsNotDone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

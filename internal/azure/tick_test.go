@@ -252,6 +252,22 @@ func TestARegionWithoutAnAnswerHoldsUpNobody(t *testing.T) {
 	})
 }
 
+// A member whose region does not answer is given up soon; the other is found.
+func TestAMemberWithoutAnAnswerHoldsUpNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLab(t, azuresim.TwoRegionsOptions{}, azuresim.Options{})
+		l.inject(t, azuresim.Fault{Kind: azuresim.FaultTimeout, Path: "virtualMachines/vmx-a"})
+		began := time.Now()
+		places, err := l.client(t).Places(t.Context(), []appliance.Member{{Name: "vmx-a", VM: l.memberVM(t, "vmx-a")}, {Name: "vmx-b", VM: l.memberVM(t, "vmx-b")}})
+		if len(places) != 1 || places[0].Member != "vmx-b" || !strings.Contains(fmt.Sprint(err), "find member vmx-a: ") || !strings.Contains(fmt.Sprint(err), "no answer within 8s") {
+			t.Errorf("Places() = %v, %v", places, err)
+		}
+		if took := time.Since(began); took != 8*time.Second {
+			t.Errorf("took %v, want 8 s", took)
+		}
+	})
+}
+
 // One of three subscriptions takes requests and never answers.
 func TestASubscriptionWithoutAnAnswerHoldsUpNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
