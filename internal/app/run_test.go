@@ -142,6 +142,32 @@ func TestRunTicksWithoutDriftAndTogether(t *testing.T) {
 	})
 }
 
+// D5: a peer turns an interval of 60 seconds into one of a second, and others fire in
+// each second of a minute. Here the time between two ticks is the interval, for any.
+func TestD5AnyIntervalIsKept(t *testing.T) {
+	for _, interval := range []time.Duration{time.Second, 7 * time.Second, 30 * time.Second, 45 * time.Second, 60 * time.Second, 90 * time.Second, 120 * time.Second, 17 * time.Minute, time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, azuresim.TwoRegionsOptions{})
+			check := &w.config.Groups[0].Checks[0]
+			check.Interval, check.Timeout = interval, interval/2
+			d := w.run(t)
+			time.Sleep(6*interval - interval/2)
+			if err := d.stop(); err != nil {
+				t.Error(err)
+			}
+			starts := d.starts("emea")
+			if len(starts) < 5 || len(starts) > 6 {
+				t.Errorf("interval %s: %d ticks in five and a half, want 5 or 6", interval, len(starts))
+			}
+			for i, at := range starts {
+				if got, want := at.Sub(starts[0]), time.Duration(i)*interval; got != want {
+					t.Errorf("interval %s: tick %d began %s after the first, want %s", interval, i, got, want)
+				}
+			}
+		})
+	}
+}
+
 // A switch takes longer than the interval here: no tick begins while one runs, and
 // the next begins at a whole interval.
 func TestRunNeverOverlaps(t *testing.T) {

@@ -68,12 +68,12 @@ func TestPowerState(t *testing.T) {
 		asked       []string
 	}{
 		{"listed", inList(view(statuses("ProvisioningState/succeeded", "PowerState/running"))), "", running, "", []string{"list"}},
-		{"d6-first-of-all", inList(view(statuses("PowerState/running", "ProvisioningState/succeeded"))), "", running, "", []string{"list"}},
-		{"d6-in-the-middle", inList(view(statuses("MigrationPhase/commit", "PowerState/deallocated", "ProvisioningState/updating"))), "", "deallocated", "", []string{"list"}},
-		{"d6-alone", inList(view(statuses("PowerState/stopped"))), "", "stopped", "", []string{"list"}},
-		{"d6-in-other-case", inList(view(statuses("powerstate/Running"))), "", running, "", []string{"list"}},
-		{"d6-other-provisioning-states-are-no-power", inList(view(statuses("ProvisioningState/running", "PowerState/stopped"))), "", "stopped", "", []string{"list"}},
-		{"d6-missing", inList(view(statuses("ProvisioningState/succeeded"))), "", "", "", []string{"list"}},
+		{"D6-first-of-all", inList(view(statuses("PowerState/running", "ProvisioningState/succeeded"))), "", running, "", []string{"list"}},
+		{"D6-in-the-middle", inList(view(statuses("MigrationPhase/commit", "PowerState/deallocated", "ProvisioningState/updating"))), "", "deallocated", "", []string{"list"}},
+		{"D6-alone", inList(view(statuses("PowerState/stopped"))), "", "stopped", "", []string{"list"}},
+		{"D6-in-other-case", inList(view(statuses("powerstate/Running"))), "", running, "", []string{"list"}},
+		{"D6-other-provisioning-states-are-no-power", inList(view(statuses("ProvisioningState/running", "PowerState/stopped"))), "", "stopped", "", []string{"list"}},
+		{"D6-missing", inList(view(statuses("ProvisioningState/succeeded"))), "", "", "", []string{"list"}},
 		{"extended", inList(`{"extended":` + view(statuses("PowerState/running")) + `}`), "", running, "", []string{"list"}},
 		{"no-view-in-the-list", inList(`{}`), `{"id":"x","properties":` + view(statuses("PowerState/running")) + `}`, running, "", []string{"list", "get"}},
 		{"no-statuses-in-the-list", inList(view(`{}`)), `{"id":"x","properties":` + view(statuses("PowerState/running")) + `}`, running, "", []string{"list", "get"}},

@@ -350,6 +350,19 @@ func TestFileWaitsForTheLock(t *testing.T) {
 	})
 }
 
+// D11: a peer's lock outlives its holder and blocks others for 20 minutes, because
+// the time in it is misspelt. Here the system drops the lock with its holder, and
+// nothing that stands in the file is read.
+func TestD11LockFileOfADeadProcessHoldsNobodyUp(t *testing.T) {
+	for name, text := range map[string]string{"empty": "", "fields": `{"holder":"x","timestamp":0}`, "garbage": "\x00\xff"} {
+		t.Run(name, func(t *testing.T) {
+			f := file(t)
+			write(t, filepath.Join(f.Folder, "emea.json.lock"), []byte(text))
+			wantStored(t, f, full("emea"), mustSwap(t, f, full("emea"), ""))
+		})
+	}
+}
+
 // A corrupt file that cannot be put aside is an error, and not a fresh start.
 func TestFileCorruptWhileTheLockIsHeld(t *testing.T) {
 	f := file(t)
