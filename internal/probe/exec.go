@@ -54,7 +54,7 @@ func (e Exec) Ask(ctx context.Context, m appliance.Member) (appliance.Outcome, s
 	if ctx.Err() != nil {
 		return appliance.Unknown, fmt.Sprintf("%s: not started: no time was left: %v", e.Command, context.Cause(ctx))
 	}
-	cmd := exec.CommandContext(context.WithoutCancel(ctx), e.Command, e.Args...) // run ends it, with its group
+	cmd := exec.CommandContext(ctx, e.Command, e.Args...)
 	cmd.Env = []string{
 		"PATH=" + os.Getenv("PATH"),
 		"HOPGUARD_MEMBER=" + string(m.Name), "HOPGUARD_VM=" + string(m.VM), "HOPGUARD_ADDRESS=" + address,

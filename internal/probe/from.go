@@ -20,7 +20,7 @@ type From struct {
 // dial opens a connection from there. Names are resolved in the usual way: the
 // question to a resolver does not come from there.
 func (f From) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	var d net.Dialer
+	d := net.Dialer{KeepAlive: -1} // a connection lives no longer than its question
 	if f.Source.IsValid() {
 		d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(f.Source, 0))
 	}
@@ -43,7 +43,7 @@ func (f From) source() string {
 func (f From) String() string {
 	var s string
 	if f.Source.IsValid() {
-		s = " from " + f.Source.String()
+		s = " from " + f.source()
 	}
 	if f.Interface != "" {
 		s += " by " + f.Interface

@@ -33,6 +33,10 @@ func TestICMPOnTheLoopback(t *testing.T) {
 		t.Skipf("this user may open no socket for ICMP: %s", got.Evidence)
 	}
 	wantSeen(t, got, appliance.Pass, "ping 127.0.0.1 with a")
+	_, after, _ := strings.Cut(got.Evidence, "reply after ")
+	if rtt, err := time.ParseDuration(after); err != nil || rtt < 0 || rtt > got.Took {
+		t.Errorf("Probe() = %q after %s, want a shorter time than that", got.Evidence, got.Took)
+	}
 }
 
 // inNamespace marks the process that TestICMPInItsOwnNetwork starts.

@@ -64,6 +64,7 @@ func TestICMPTargets(t *testing.T) {
 		{"IPv4-in-IPv6", probe.ICMP{Targets: at("::ffff:10.1.0.4")}, "10.1.0.4", "", "ping 10.1.0.4: reply"},
 		{"source", probe.ICMP{Address: known("10.1.0.4"), From: from("10.0.0.9")}, "10.1.0.4", "10.0.0.9", "ping 10.1.0.4 from 10.0.0.9: reply"},
 		{"IPv6-source", probe.ICMP{Address: known("fd00::4"), From: from("fd00::9")}, "fd00::4", "fd00::9", "ping fd00::4 from fd00::9: reply"},
+		{"IPv4-in-IPv6-source", probe.ICMP{Address: known("10.1.0.4"), From: from("::ffff:10.0.0.9")}, "10.1.0.4", "10.0.0.9", "ping 10.1.0.4 from 10.0.0.9: reply"},
 		{"source-of-another-family", probe.ICMP{Address: known("10.1.0.4"), From: from("fd00::9")}, "", "", "not asked: 10.1.0.4 is of another family than the source fd00::9"},
 		{"address-not-known", probe.ICMP{Address: func(appliance.MemberName) (netip.Addr, bool) { return netip.Addr{}, false }}, "", "", "not asked: no next-hop address of a is known yet"},
 		{"nothing", probe.ICMP{}, "", "", "not asked: no next-hop address of a is known yet"},

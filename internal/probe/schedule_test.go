@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -72,6 +73,58 @@ func settled(string) bool { return false }
 func unseen([]appliance.Observation) {}
 
 func seeded(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0)) }
+
+// The starts of one check, in seconds after its first.
+func TestScheduleStarts(t *testing.T) {
+	tests := []struct {
+		name              string
+		interval, confirm int    // s
+		takes             []int  // s, of each round, the last one for all that follow
+		open              string // ~ after an unsettled round, the last one for all that follow
+		want              string
+	}{
+		{"settled", 10, 2, []int{0}, ".", "0 10 20 30"},
+		{"unsettled-once", 10, 2, []int{0}, ".~.", "0 10 12 20 30"},
+		{"unsettled-three-times", 10, 2, []int{0}, ".~~~.", "0 10 12 14 16 20 30"},
+		{"unsettled-over-the-next-start", 5, 2, []int{0}, "~~~.", "0 2 4 6 10 15 20 25 30"},
+		{"unsettled-until-the-next-start", 6, 2, []int{0}, "~~.", "0 2 4 6 12 18 24 30"},
+		{"nothing-to-confirm-with", 10, 0, []int{0}, "~", "0 10 20 30"},
+		{"confirm-as-long-as-the-interval", 10, 10, []int{1}, "~", "0 10 20 30"},
+		{"confirm-longer-than-the-interval", 10, 15, []int{1}, "~", "0 10 20 30"},
+		{"longer-than-confirm", 10, 2, []int{3}, "~~.", "0 3 6 10 20 30"},
+		{"as-long-as-the-interval", 5, 2, []int{5}, ".", "0 5 10 15 20 25 30"},
+		{"longer-than-the-interval", 5, 2, []int{6, 11, 0}, ".", "0 10 25 30"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
+				defer cancel()
+				d := &diary{takes: func(n int) time.Duration {
+					return time.Duration(test.takes[min(n, len(test.takes)-1)]) * time.Second
+				}}
+				s := probe.Schedule{Set: one("c", d), Checks: []probe.Timing{{
+					Name: "c", Interval: time.Duration(test.interval) * time.Second, Confirm: time.Duration(test.confirm) * time.Second,
+				}}}
+				rounds := 0
+				s.Run(ctx, func(string) bool {
+					rounds++
+					return test.open[min(rounds, len(test.open))-1] == '~'
+				}, unseen)
+				spans, _, _ := d.asked()
+				var got []string
+				for _, a := range spans {
+					if after := a.began.Sub(spans[0].began); after <= 30*time.Second {
+						got = append(got, fmt.Sprint(after.Seconds()))
+					}
+				}
+				if got := strings.Join(got, " "); got != test.want {
+					t.Errorf("starts = %s, want %s", got, test.want)
+				}
+			})
+		})
+	}
+}
 
 // Whatever the checks take and whenever they are unsettled: a check never overlaps
 // itself; every start is whole intervals after the first, but for the quick ones,
@@ -155,120 +208,6 @@ func punctual(timing probe.Timing, began time.Time, spans []span, unsettled func
 	return nil
 }
 
-// All schedules that share a limit keep it together, and are back on their grids
-// as soon as there are slots again.
-func TestSchedulesShareTheirLimit(t *testing.T) {
-	rapid.Check(t, func(rt *rapid.T) {
-		slots := rapid.IntRange(1, 3).Draw(rt, "slots")
-		groups := rapid.IntRange(1, 6).Draw(rt, "groups")
-		takes := rapid.SliceOfN(rapid.IntRange(0, 2000), 10, 10).Draw(rt, "takes")
-		seed := rapid.Uint64().Draw(rt, "seed")
-		all := &diary{takes: func(n int) time.Duration {
-			if n < len(takes) {
-				return time.Duration(takes[n]) * time.Millisecond
-			}
-			return 0
-		}}
-		each := make([]diary, groups)
-		var err error
-		synctest.Test(t, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-			defer cancel()
-			limit := make(chan struct{}, slots)
-			var wg sync.WaitGroup
-			for i := range each {
-				each[i].then = all
-				s := probe.Schedule{Set: one("c", &each[i]), Checks: []probe.Timing{{Name: "c", Interval: time.Second}}, Limit: limit, Rand: seeded(seed + uint64(i))}
-				wg.Go(func() { s.Run(ctx, settled, unseen) })
-			}
-			wg.Wait()
-			if len(limit) != 0 {
-				err = fmt.Errorf("%d slots are taken after the end, want none", len(limit))
-			}
-		})
-		_, _, most := all.asked()
-		if err == nil && most > slots {
-			err = fmt.Errorf("%d rounds at one time, want at most %d", most, slots)
-		}
-		for i := range each {
-			spans, _, overlap := each[i].asked()
-			if overlap > 1 {
-				err = fmt.Errorf("check %d overlaps itself", i)
-			}
-			last := spans[len(spans)-20:] // of 60: the slow ones are over by then
-			for n := 1; n < len(last); n++ {
-				if gap := last[n].began.Sub(last[n-1].began); gap != time.Second {
-					err = fmt.Errorf("check %d starts %s after the start before, want 1s", i, gap)
-				}
-			}
-		}
-		if err != nil {
-			rt.Fatal(err)
-		}
-	})
-}
-
-// Rounds get their slots in the order in which they were due, and how late they
-// start is counted.
-func TestScheduleServesInOrder(t *testing.T) {
-	const checks, interval, takes = 8, time.Hour, time.Second
-	// run returns the order and the times of the first starts of all checks, while
-	// all slots are taken for as long as hold.
-	run := func(t *testing.T, hold time.Duration) (order []string, after map[string]time.Duration, worst, mean time.Duration) {
-		t.Helper()
-		after = map[string]time.Duration{}
-		limit := make(chan struct{}, 1)
-		s := probe.Schedule{Set: probe.Set{Members: members("a")}, Limit: limit, Rand: seeded(1)}
-		var mu sync.Mutex
-		began := time.Now()
-		for i := range checks {
-			name := fmt.Sprint("c", i)
-			s.Checks = append(s.Checks, probe.Timing{Name: name, Interval: interval})
-			s.Set.Checks = append(s.Set.Checks, probe.Check{Name: name, Timeout: interval, Question: question(func(context.Context, appliance.Member) (appliance.Outcome, string) {
-				mu.Lock()
-				order, after[name] = append(order, name), time.Since(began)
-				mu.Unlock()
-				time.Sleep(takes)
-				return appliance.Pass, ""
-			})})
-		}
-		ctx, cancel := context.WithTimeout(t.Context(), interval+2*checks*takes)
-		defer cancel()
-		limit <- struct{}{}
-		time.AfterFunc(hold, func() { <-limit })
-		s.Run(ctx, settled, func([]appliance.Observation) {
-			mu.Lock()
-			defer mu.Unlock()
-			if len(order) == checks { // before one is due again
-				cancel()
-			}
-		})
-		worst, mean = s.Lateness()
-		return order, after, worst, mean
-	}
-	synctest.Test(t, func(t *testing.T) {
-		free, due, worst, mean := run(t, 0)
-		if worst != 0 || mean != 0 {
-			t.Fatalf("with free slots checks were late by %s, %s on average: the seed has two too near", worst, mean)
-		}
-		order, after, worst, mean := run(t, interval)
-		if diff := cmp.Diff(free, order); diff != "" {
-			t.Errorf("order of starts (-due +got):\n%s", diff)
-		}
-		var wantWorst, sum time.Duration
-		for i, name := range order {
-			if want := interval + time.Duration(i)*takes; after[name] != want {
-				t.Errorf("%s started after %s, want %s", name, after[name], want)
-			}
-			late := after[name] - due[name]
-			wantWorst, sum = max(wantWorst, late), sum+late
-		}
-		if worst != wantWorst || mean != sum/checks {
-			t.Errorf("Lateness() = %s, %s, want %s, %s", worst, mean, wantWorst, sum/checks)
-		}
-	})
-}
-
 // A round is all members and the witness in one call, before its check is judged.
 func TestScheduleTellsWholeRounds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -309,31 +248,6 @@ func TestScheduleTellsWholeRounds(t *testing.T) {
 	})
 }
 
-// Who listens slowly holds up the check that he listens to, and no other one.
-func TestScheduleSlowListenerHoldsNoSlot(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-		defer cancel()
-		slow, quick := &diary{}, &diary{}
-		set := probe.Set{Members: members("a"), Checks: []probe.Check{
-			{Name: "slow", Timeout: time.Second, Question: slow}, {Name: "quick", Timeout: time.Second, Question: quick},
-		}}
-		s := probe.Schedule{Set: set, Limit: make(chan struct{}, 1), Checks: []probe.Timing{
-			{Name: "slow", Interval: time.Second}, {Name: "quick", Interval: time.Second},
-		}}
-		s.Run(ctx, settled, func(round []appliance.Observation) {
-			if round[0].Check == "slow" {
-				time.Sleep(time.Minute)
-			}
-		})
-		a, _, _ := slow.asked()
-		b, _, _ := quick.asked()
-		if len(a) != 1 || len(b) != 10 {
-			t.Errorf("asked %d and %d times, want 1 and 10", len(a), len(b))
-		}
-	})
-}
-
 // What the end of ctx cut off says nothing of a member, and is not told.
 func TestScheduleTellsNothingAfterItsEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -344,6 +258,44 @@ func TestScheduleTellsNothingAfterItsEnd(t *testing.T) {
 		s.Run(ctx, settled, func(round []appliance.Observation) { t.Errorf("told %+v", round) })
 		if spans, _, _ := d.asked(); len(spans) != 1 {
 			t.Errorf("asked %d times, want once", len(spans))
+		}
+	})
+}
+
+// A check that is due, and has a free slot, when ctx has ended does not start any
+// more. A select takes any of what is ready, so this is tried often.
+func TestScheduleStartsNothingAfterItsEnd(t *testing.T) {
+	for _, limit := range []int{0, 1} {
+		for range 50 {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancel(t.Context())
+				d := &diary{}
+				s := probe.Schedule{Set: one("c", d), Checks: []probe.Timing{{Name: "c", Interval: time.Second}}}
+				if limit > 0 {
+					s.Limit = make(chan struct{}, limit)
+				}
+				s.Run(ctx, func(string) bool {
+					cancel()
+					time.Sleep(time.Minute) // so that the next start is overdue
+					return false
+				}, unseen)
+				if spans, _, _ := d.asked(); len(spans) != 1 || len(s.Limit) != 0 {
+					t.Errorf("asked %d times with %d slots taken, want once and none", len(spans), len(s.Limit))
+				}
+			})
+		}
+	}
+}
+
+// With nothing to do, it still runs until it is told to end.
+func TestScheduleWithoutChecks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		began := time.Now()
+		(&probe.Schedule{}).Run(ctx, settled, unseen)
+		if ran := time.Since(began); ran != time.Minute {
+			t.Errorf("Run() returned after %s, want 1m", ran)
 		}
 	})
 }

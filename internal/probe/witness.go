@@ -13,7 +13,7 @@ import (
 // The names under which decide looks for the witness.
 const (
 	witnessMember appliance.MemberName = ""
-	witnessCheck                       = "witness"
+	witnessCheck  string               = "witness"
 )
 
 // errAnswered ends the other questions as soon as one target of the witness has

@@ -96,6 +96,14 @@ func TestWitnessIsAskedWithTheDataPath(t *testing.T) {
 	}
 }
 
+// Without a witness nobody says that the observer is cut off.
+func TestSetWithoutAWitness(t *testing.T) {
+	set := probe.Set{Members: members("a"), Checks: []probe.Check{{Name: "tcp", Timeout: time.Second, Question: says(appliance.Fail, ""), DataPath: true}}}
+	if got := set.Probe(t.Context(), []string{"tcp"}); len(got) != 1 || got[0].Member != "a" {
+		t.Errorf("Probe() = %+v, want one observation of a", got)
+	}
+}
+
 // A target that answers is enough: the round does not wait for one that is dead.
 func TestWitnessEndsWithTheFirstAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
