@@ -72,11 +72,21 @@ func TestICMPInItsOwnNetwork(t *testing.T) {
 func ownNetwork(t *testing.T) {
 	loopbackUp(t)
 	v6 := netip.MustParseAddr("::1")
-	t.Run("raw-where-unprivileged-is-not-allowed", func(t *testing.T) {
-		sysctl(t, "ping_group_range", "1 0")
+	t.Run("raw-where-unprivileged-is-not-allowed", func(t *testing.T) { // as in every new network
 		wantSeen(t, ping(t, "127.0.0.1", probe.ICMP{}), appliance.Pass, "ping 127.0.0.1 with a raw socket: reply after ")
 		wantSeen(t, ping(t, "127.0.0.1", probe.ICMP{Socket: probe.UnprivilegedSocket}), appliance.Unknown, "with an unprivileged socket: not asked: socket: permission denied")
 		wantSeen(t, ping(t, "::1", probe.ICMP{From: probe.From{Source: v6}}), appliance.Pass, "ping ::1 from ::1 with a raw socket: reply after ")
+	})
+	t.Run("without-any-right", func(t *testing.T) {
+		runtime.LockOSThread() // the thread loses its rights, and ends with this test
+		none := make([]unix.CapUserData, 2)
+		if err := unix.Capset(&unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}, &none[0]); err != nil {
+			t.Fatal(err)
+		}
+		outcome, evidence := probe.ICMP{Address: known("127.0.0.1")}.Ask(t.Context(), members("a")[0])
+		got := appliance.Observation{Outcome: outcome, Evidence: evidence}
+		wantSeen(t, got, appliance.Unknown, "ping 127.0.0.1 with any socket: not asked: unprivileged: socket: permission denied; raw: ")
+		wantSeen(t, got, appliance.Unknown, "operation not permitted")
 	})
 	sysctl(t, "ping_group_range", "0 0")
 	t.Run("unprivileged-first", func(t *testing.T) {
@@ -113,18 +123,6 @@ func ownNetwork(t *testing.T) {
 				}
 			}
 		}
-	})
-	t.Run("without-any-right", func(t *testing.T) {
-		sysctl(t, "ping_group_range", "1 0")
-		runtime.LockOSThread() // the thread loses its rights, and ends with this test
-		none := make([]unix.CapUserData, 2)
-		if err := unix.Capset(&unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}, &none[0]); err != nil {
-			t.Fatal(err)
-		}
-		outcome, evidence := probe.ICMP{Address: known("127.0.0.1")}.Ask(t.Context(), members("a")[0])
-		got := appliance.Observation{Outcome: outcome, Evidence: evidence}
-		wantSeen(t, got, appliance.Unknown, "ping 127.0.0.1 with any socket: not asked: unprivileged: socket: permission denied; raw: ")
-		wantSeen(t, got, appliance.Unknown, "operation not permitted")
 	})
 }
 
