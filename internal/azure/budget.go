@@ -69,7 +69,14 @@ type bucket struct {
 	burst, rate float64
 	at          time.Time
 	paused      time.Time
-	flying      int
+	// taken counts all tokens ever taken, flying those whose answer has not come.
+	taken, flying int
+}
+
+// ticket is a token that was taken, and what was under way then.
+type ticket struct {
+	at            time.Time
+	taken, flying int
 }
 
 // lane is a part of a bucket that can be paused by itself.
@@ -89,39 +96,41 @@ func (b *bucket) lane(name string) *lane {
 }
 
 // take waits for a token. Every take must be followed by one done.
-func (b *bucket) take(ctx context.Context, name string) error {
+func (b *bucket) take(ctx context.Context, name string) (ticket, error) {
 	b.mu.Lock()
 	l := b.lane(name)
 	b.mu.Unlock()
 	if err := l.turn.enter(ctx); err != nil {
-		return err
+		return ticket{}, err
 	}
 	defer l.turn.leave()
 	for {
-		wait := b.try(l, time.Now())
+		t, wait := b.try(l, time.Now())
 		if wait == 0 {
-			return nil
+			return t, nil
 		}
 		if err := sleep(ctx, wait); err != nil {
-			return err
+			return ticket{}, err
 		}
 	}
 }
 
 // try takes a token, or returns how long to wait before the next try.
-func (b *bucket) try(l *lane, now time.Time) time.Duration {
+func (b *bucket) try(l *lane, now time.Time) (ticket, time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.refill(now)
 	if wait := b.left(l, now); wait > 0 {
-		return wait
+		return ticket{}, wait
 	}
 	if b.tokens < 1 {
-		return max(time.Duration((1-b.tokens)/b.rate*float64(time.Second)), time.Millisecond)
+		return ticket{}, max(time.Duration((1-b.tokens)/b.rate*float64(time.Second)), time.Millisecond)
 	}
+	t := ticket{at: now, taken: b.taken, flying: b.flying}
 	b.tokens--
+	b.taken++
 	b.flying++
-	return 0
+	return t, 0
 }
 
 func (b *bucket) refill(now time.Time) {
@@ -131,18 +140,27 @@ func (b *bucket) refill(now time.Time) {
 	b.at = now
 }
 
-// done ends a request and takes over what ARM says remains, less what is under
-// way and may not have been counted yet. header may be nil.
-func (b *bucket) done(now time.Time, header http.Header) {
+// done ends a request and compares our picture with what ARM says remains. header
+// may be nil.
+//
+// Answers come in any order, and ARM's number is of the moment when it looked at
+// the request: those that were under way beside it may be counted in it or not.
+// So the number gives a range, and our picture is corrected only outside of it:
+// somebody else draws on the bucket, or it is a larger one than usual.
+func (b *bucket) done(t ticket, now time.Time, header http.Header) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.flying--
-	remaining, err := strconv.Atoi(header.Get(b.header))
+	n, err := strconv.Atoi(header.Get(b.header))
 	if err != nil {
 		return
 	}
 	b.refill(now)
-	b.tokens = float64(max(0, remaining-b.flying))
+	beside := t.flying + b.taken - t.taken - 1
+	least, most := float64(n-beside), float64(n+1)+now.Sub(t.at).Seconds()*b.rate
+	if b.tokens < least || b.tokens > most {
+		b.tokens = max(0, least)
+	}
 }
 
 // pause keeps everybody from taking a token until then.

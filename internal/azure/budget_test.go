@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -31,7 +32,7 @@ func takeAll(t *testing.T, b azure.Budget, path string, n int) []time.Duration {
 	var all sync.WaitGroup
 	for range n {
 		all.Go(func() {
-			if err := b.Take(t.Context(), path); err != nil {
+			if _, err := b.Take(t.Context(), path); err != nil {
 				t.Errorf("Take() = %v", err)
 			}
 			mu.Lock()
@@ -108,13 +109,14 @@ func TestNoSpanOfTimeHasMoreTokensThanTheBucket(t *testing.T) {
 				all.Go(func() {
 					for i := range each {
 						time.Sleep(time.Duration(pauses[(w*each+i)%len(pauses)]) * time.Millisecond / 8)
-						if b.Take(t.Context(), path) != nil {
+						ticket, err := b.Take(t.Context(), path)
+						if err != nil {
 							return
 						}
 						mu.Lock()
 						given = append(given, time.Now())
 						mu.Unlock()
-						b.Done(time.Now(), "")
+						b.Done(ticket, time.Now(), "")
 					}
 				})
 			}
@@ -144,7 +146,7 @@ func TestTokensAreGivenInTheOrderOfAsking(t *testing.T) {
 		for i := range 50 {
 			all.Go(func() {
 				time.Sleep(time.Duration(i) * time.Millisecond)
-				if err := b.Take(t.Context(), tablePath); err != nil {
+				if _, err := b.Take(t.Context(), tablePath); err != nil {
 					t.Errorf("Take() = %v", err)
 				}
 				mu.Lock()
@@ -170,7 +172,10 @@ func TestARMsHeaderCorrectsTheBudget(t *testing.T) {
 		{"another-controller-draws-too", 0, "5", 5},
 		{"nothing-is-left", 0, "0", 0},
 		{"a-larger-bucket", 0, "799", 799},
-		{"what-is-under-way-may-not-be-counted-yet", 9, "195", 186},
+		{"an-early-answer-of-ten-says-nothing-new", 9, "199", 190},
+		{"a-late-answer-of-ten-says-nothing-new", 9, "190", 190},
+		{"a-larger-bucket-and-others-under-way", 9, "799", 790},
+		{"somebody-else-draws-and-others-are-under-way", 9, "100", 91},
 		{"more-is-under-way-than-is-left", 9, "4", 0},
 		{"garbage", 0, "many", 199},
 	}
@@ -178,8 +183,12 @@ func TestARMsHeaderCorrectsTheBudget(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := azure.NewBudget(http.MethodPut)
-				takeAll(t, b, tablePath, 1+tt.flying)
-				b.Done(time.Now(), tt.remaining)
+				ticket, err := b.Take(t.Context(), tablePath)
+				if err != nil {
+					t.Fatalf("Take() = %v", err)
+				}
+				takeAll(t, b, tablePath, tt.flying)
+				b.Done(ticket, time.Now(), tt.remaining)
 				at := takeAll(t, b, tablePath, tt.want+1)
 				if tt.want > 0 && at[tt.want-1] != 0 {
 					t.Errorf("token %d came after %v, want at once", tt.want, at[tt.want-1])
@@ -190,6 +199,62 @@ func TestARMsHeaderCorrectsTheBudget(t *testing.T) {
 			})
 		})
 	}
+}
+
+// server is ARM's side of a bucket.
+type server struct {
+	mu     sync.Mutex
+	tokens float64
+	at     time.Time
+	least  float64
+}
+
+// serve counts a request and says how many remain.
+func (s *server) serve() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	s.tokens = min(200, s.tokens+now.Sub(s.at).Seconds()*10) - 1
+	s.at, s.least = now, min(s.least, s.tokens)
+	return strconv.Itoa(int(max(0, s.tokens)))
+}
+
+// Requests and answers take their time and overtake each other. As long as nobody
+// else draws on the bucket, nothing is ever refused, and the bucket is used up.
+func TestAnswersInAnyOrderNeitherOverdrawNorStarve(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		there := rapid.SliceOfN(rapid.IntRange(0, 2000), 1, 50).Draw(rt, "there")
+		back := rapid.SliceOfN(rapid.IntRange(0, 2000), 1, 50).Draw(rt, "back")
+		requests := rapid.IntRange(1, 260).Draw(rt, "requests")
+		var took time.Duration
+		arm := &server{tokens: 200}
+		synctest.Test(t, func(t *testing.T) {
+			b := azure.NewBudget(http.MethodPut)
+			arm.at = time.Now()
+			began := time.Now()
+			var all sync.WaitGroup
+			for i := range requests {
+				ticket, err := b.Take(t.Context(), tablePath)
+				if err != nil {
+					t.Errorf("Take() = %v", err)
+				}
+				took = time.Since(began)
+				all.Go(func() {
+					time.Sleep(time.Duration(there[i%len(there)]) * time.Millisecond)
+					remaining := arm.serve()
+					time.Sleep(time.Duration(back[i%len(back)]) * time.Millisecond)
+					b.Done(ticket, time.Now(), remaining)
+				})
+			}
+			all.Wait()
+		})
+		if arm.least < -1e-6 {
+			rt.Fatalf("the bucket was overdrawn to %v", arm.least)
+		}
+		if want := time.Duration(max(0, requests-200)) * 100 * time.Millisecond; took > want+time.Second {
+			rt.Fatalf("the last of %d tokens came after %v, want %v", requests, took, want)
+		}
+	})
 }
 
 func TestPauses(t *testing.T) {
@@ -245,7 +310,7 @@ func TestWhoWaitsForATokenLeavesWithItsContext(t *testing.T) {
 		var all sync.WaitGroup
 		for range 3 {
 			all.Go(func() {
-				if err := b.Take(ctx, tablePath); !errors.Is(err, why) {
+				if _, err := b.Take(ctx, tablePath); !errors.Is(err, why) {
 					t.Errorf("Take() = %v, want %v", err, why)
 				}
 			})

@@ -57,16 +57,21 @@ func NewBudget(method string) Budget {
 	return Budget{b.of("s", method)}
 }
 
-// Take waits for a token for a request to path.
-func (b Budget) Take(ctx context.Context, path string) error { return b.bucket.take(ctx, laneOf(path)) }
+// Ticket is a token that was taken.
+type Ticket = ticket
 
-// Done ends a request whose answer said that n remain; below zero it said nothing.
-func (b Budget) Done(now time.Time, remaining string) {
+// Take waits for a token for a request to path.
+func (b Budget) Take(ctx context.Context, path string) (Ticket, error) {
+	return b.bucket.take(ctx, laneOf(path))
+}
+
+// Done ends a request whose answer says how many remain; "" if it does not.
+func (b Budget) Done(t Ticket, now time.Time, remaining string) {
 	h := http.Header{}
 	if remaining != "" {
 		h.Set(b.bucket.header, remaining)
 	}
-	b.bucket.done(now, h)
+	b.bucket.done(t, now, h)
 }
 
 // Pause keeps everybody from taking a token until then.

@@ -55,9 +55,9 @@ func (c *Client) Apply(ctx context.Context, term lease.Term, goal route.Goal, pl
 		all.Go(func() {
 			defer c.tables.forget(subscription)
 			budget := c.budgets.of(subscription, http.MethodPut)
-			applyInOrder(ctx, term, budget, tables, slots, func(i int) {
+			applyInOrder(ctx, term, budget, tables, slots, func(i int, t ticket) {
 				w := writer{client: c, term: term, goal: goal, plan: writes[i], saw: saw}
-				outcomes[i] = w.run(ctx, budget)
+				outcomes[i] = w.run(ctx, budget, t)
 			})
 		})
 	}
@@ -71,7 +71,7 @@ func (c *Client) Apply(ctx context.Context, term lease.Term, goal route.Goal, pl
 }
 
 // applyInOrder starts the tables one after the other, each with its token.
-func applyInOrder(ctx context.Context, term lease.Term, budget *bucket, tables []int, slots chan struct{}, write func(int)) {
+func applyInOrder(ctx context.Context, term lease.Term, budget *bucket, tables []int, slots chan struct{}, write func(int, ticket)) {
 	var running sync.WaitGroup
 	defer running.Wait()
 	for _, i := range tables {
@@ -80,13 +80,18 @@ func applyInOrder(ctx context.Context, term lease.Term, budget *bucket, tables [
 		case <-ctx.Done():
 			return
 		}
-		if term.Err() != nil || budget.take(ctx, networkLane) != nil {
+		if term.Err() != nil {
 			<-slots
 			return
 		}
+		t, err := budget.take(ctx, networkLane)
+		if err != nil {
+			<-slots
+			return // ctx says why
+		}
 		running.Go(func() {
 			defer func() { <-slots }()
-			write(i)
+			write(i, t)
 		})
 	}
 }

@@ -75,17 +75,18 @@ func (c *Client) glance(ctx context.Context, provider, path string, query url.Va
 // whole URL that ARM gave us; then provider is "".
 func (c *Client) send(ctx context.Context, method, provider, path string, query url.Values, header http.Header, body []byte) (answer, error) {
 	budget := c.budgets.of(appliance.ResourceID(path).Subscription(), method)
-	if err := budget.take(ctx, laneOf(path)); err != nil {
+	t, err := budget.take(ctx, laneOf(path))
+	if err != nil {
 		return answer{}, fmt.Errorf("wait for ARM's budget: %w", err)
 	}
-	return c.sendNow(ctx, budget, nil, method, provider, path, query, header, body)
+	return c.sendNow(ctx, budget, t, nil, method, provider, path, query, header, body)
 }
 
 // sendNow is send with a token that was taken already. Just before the request
 // leaves, after any signing in, last is asked and may forbid it; nil allows it.
-func (c *Client) sendNow(ctx context.Context, budget *bucket, last lastCheck, method, provider, path string, query url.Values, header http.Header, body []byte) (answer, error) {
+func (c *Client) sendNow(ctx context.Context, budget *bucket, t ticket, last lastCheck, method, provider, path string, query url.Values, header http.Header, body []byte) (answer, error) {
 	var got http.Header
-	defer func() { budget.done(time.Now(), got) }()
+	defer func() { budget.done(t, time.Now(), got) }()
 	for {
 		version := c.versions.of(provider)
 		a, err := c.once(ctx, last, method, c.url(provider, version, path, query), header, body)

@@ -28,11 +28,11 @@ type writer struct {
 }
 
 // run writes and reads until a read of the table by its id shows what the goal
-// wants, or until it must give up. The first PUT uses the token that was taken
+// wants, or until it must give up. The first PUT uses the token t that was taken
 // from budget already; run gives it back in any case.
-func (w *writer) run(ctx context.Context, budget *bucket) route.Outcome {
+func (w *writer) run(ctx context.Context, budget *bucket, t ticket) route.Outcome {
 	w.out = route.Outcome{Table: w.plan.Table, Changes: w.plan.Changes, Started: time.Now()}
-	held := budget
+	held := &t
 	for try := 1; ; try++ {
 		a, err := w.write(ctx, held, budget)
 		held = nil
@@ -86,11 +86,11 @@ func (w *writer) kept() error {
 	return errors.Join(errs...)
 }
 
-// write makes the conditional PUT. held is the budget if its token was taken.
-func (w *writer) write(ctx context.Context, held, budget *bucket) (answer, error) {
+// write makes the conditional PUT. held is the token if one was taken already.
+func (w *writer) write(ctx context.Context, held *ticket, budget *bucket) (answer, error) {
 	release := func() {
 		if held != nil {
-			held.done(time.Now(), nil)
+			budget.done(*held, time.Now(), nil)
 		}
 	}
 	if w.plan.ETag == "" {
@@ -103,11 +103,13 @@ func (w *writer) write(ctx context.Context, held, budget *bucket) (answer, error
 		return answer{}, err
 	}
 	if held == nil {
-		if err := budget.take(ctx, networkLane); err != nil {
+		t, err := budget.take(ctx, networkLane)
+		if err != nil {
 			return answer{}, fmt.Errorf("wait for ARM's budget: %w", err)
 		}
+		held = &t
 	}
-	return w.client.sendNow(ctx, budget, w.sending, http.MethodPut, providerNetwork, string(w.plan.Table), nil, http.Header{"If-Match": {w.plan.ETag}}, body)
+	return w.client.sendNow(ctx, budget, *held, w.sending, http.MethodPut, providerNetwork, string(w.plan.Table), nil, http.Header{"If-Match": {w.plan.ETag}}, body)
 }
 
 // sending is asked at the last moment: nothing but the request itself is between
