@@ -99,7 +99,7 @@ func TestClouds(t *testing.T) {
 func TestVisibleSubscriptions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		lists := 0
-		body := `{"value":[{"subscriptionId":"s1","state":"Enabled"},{"subscriptionId":"s2","state":"Enabled"}],"count":{"type":"Total","value":2}}`
+		body := `{"value":[{"subscriptionId":"s1","state":"Enabled"},{"subscriptionId":"s0","state":"Deleted"},{"subscriptionId":"s2","state":"Warned"}],"count":{"type":"Total","value":2}}`
 		c := newClient(t, doer(func(r *http.Request) (*http.Response, error) {
 			lists++
 			return answer(r, 200, body), nil

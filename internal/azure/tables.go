@@ -181,7 +181,10 @@ func (c *Client) Subscriptions(ctx context.Context) ([]string, error) {
 		if err := json.Unmarshal(raw, &s); err != nil || s.ID == "" {
 			return fmt.Errorf("decode subscription: %.80q", raw)
 		}
-		ids = append(ids, s.ID)
+		// A deleted one is listed for a while yet, and answers nothing but errors.
+		if !strings.EqualFold(s.State, "Deleted") {
+			ids = append(ids, s.ID)
+		}
 		return nil
 	})
 	if err != nil {
