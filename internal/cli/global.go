@@ -87,11 +87,20 @@ func (g *global) logger(c config.Log) *slog.Logger {
 	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
 		panic("cli: " + err.Error()) // load has checked it
 	}
-	o := &slog.HandlerOptions{Level: level}
+	o := &slog.HandlerOptions{Level: level, ReplaceAttr: readable}
 	if c.Format == config.FormatText || c.Format == config.FormatAuto && terminal(g.env.Stderr) {
 		return slog.New(slog.NewTextHandler(g.env.Stderr, o))
 	}
 	return slog.New(slog.NewJSONHandler(g.env.Stderr, o))
+}
+
+// readable writes durations with their unit in both formats: the JSON handler
+// would write bare nanoseconds.
+func readable(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		a.Value = slog.StringValue(a.Value.Duration().String())
+	}
+	return a
 }
 
 // file is what a reader or writer must have to be a terminal.

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"hopguard/internal/azuresim"
 	"hopguard/internal/sim"
@@ -97,7 +98,7 @@ func TestRunWatchesAndServesTheAPI(t *testing.T) {
 		t.Fatal(err)
 	}
 	type line struct {
-		Msg, Address, State, Reason, Cause string
+		Msg, Address, State, Reason, Cause, Took string
 	}
 	parse := func(s string) (l line) {
 		_ = json.Unmarshal([]byte(s), &l) // a line that is none has no message
@@ -105,7 +106,10 @@ func TestRunWatchesAndServesTheAPI(t *testing.T) {
 	}
 	lines := bufio.NewScanner(stderr)
 	url := "http://" + parse(await(t, lines, func(s string) bool { return parse(s).Msg == "api listening" })).Address
-	await(t, lines, func(s string) bool { return parse(s).Msg == "tick" && parse(s).State == "agreed" })
+	first := parse(await(t, lines, func(s string) bool { return parse(s).Msg == "tick" && parse(s).State == "agreed" }))
+	if _, err := time.ParseDuration(first.Took); err != nil {
+		t.Errorf("the log says that a tick took %q, want a duration with its unit", first.Took)
+	}
 
 	status, body := get(t, url+"/readyz")
 	if status != http.StatusOK || !strings.Contains(body, `"status": "ready"`) {
