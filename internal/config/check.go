@@ -16,9 +16,10 @@ type Check struct {
 	Kind Kind `yaml:"kind"`
 	// Interval is the time between two checks.
 	Interval time.Duration `yaml:"interval"`
-	// Timeout bounds one check; less than Interval.
+	// Timeout bounds one check; less than Interval. Reading a file, the default is at most half of it.
 	Timeout time.Duration `yaml:"timeout"`
-	// ConfirmInterval is the time to the next check after a failure, until Fall is reached or a check passes.
+	// ConfirmInterval is the time to the next check after a failure, until Fall is reached or a check passes. Reading
+	// a file, the default is at most half of Interval.
 	ConfirmInterval time.Duration `yaml:"confirmInterval"`
 	// Fall is the number of failures in a row that make the check down.
 	Fall int `yaml:"fall"`

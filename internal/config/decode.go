@@ -155,7 +155,7 @@ func fresh(t reflect.Type, n *yaml.Node) reflect.Value {
 	case reflect.TypeFor[Group]():
 		return reflect.ValueOf(DefaultGroup())
 	case reflect.TypeFor[Check]():
-		check := DefaultCheck(Kind(peek(n, "kind")))
+		check := DefaultCheck(Kind(peek(n, "kind"))).within(peek(n, "interval"))
 		check.Kind = "" // must be written
 		return reflect.ValueOf(check)
 	default:

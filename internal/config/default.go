@@ -48,6 +48,20 @@ func DefaultCheck(kind Kind) Check {
 	return c
 }
 
+// within returns the defaults of a check with a short interval: half of it, where the usual timeout and confirmInterval would
+// not fit. What is no duration is reported elsewhere.
+func (k Check) within(interval string) Check {
+	d, err := time.ParseDuration(interval)
+	if err != nil || d <= 0 {
+		return k
+	}
+	k.Timeout, k.ConfirmInterval = min(k.Timeout, d/2), min(k.ConfirmInterval, d/2)
+	if k.Kind == KindVMStatus {
+		k.ConfirmInterval = max(k.ConfirmInterval, time.Second) // Azure is not asked more often
+	}
+	return k
+}
+
 // Complete returns the configuration with what follows from other settings filled in where it is empty: the preferred
 // member is the first, the tag value is the group's name, a group without checks reads vm-status, a check is named after
 // its kind. Load and Import have done it.
