@@ -6,14 +6,16 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"hopguard/internal/appliance"
 	"hopguard/internal/controller"
 	"hopguard/internal/decide"
 	"hopguard/internal/route"
 )
 
-// A freeze needs nothing of Azure, so it is obeyed while Azure is away. A switch
-// does, so it is not.
+// A freeze needs nothing of Azure and asks no member, so it is obeyed at once while
+// both are away, and leaves the verdicts as they were. A switch does, so it is not.
 func TestFreezeWhileAzureIsAway(t *testing.T) {
 	bubble(t, "away", func(t *testing.T) {
 		w := settled(t)
@@ -22,9 +24,18 @@ func TestFreezeWhileAzureIsAway(t *testing.T) {
 		if r.Err() == nil || w.record().Active != "vmx-a" {
 			t.Errorf("switch without tables: %v, active %s, want an error and vmx-a", r.Err(), w.record().Active)
 		}
+		w.down("vmx-a", "vmx-b")
+		before := w.record().Health
+		w.log = nil
 		r = w.tick(t, controller.Request{Order: &decide.Order{Kind: decide.OrderFreeze, For: time.Hour}})
 		if r.Err() != nil || w.record().Mode != decide.Frozen {
 			t.Errorf("freeze without tables: %v, mode %s, want no error and a frozen record", r.Err(), w.record().Mode)
+		}
+		if took := r.Ended.Sub(r.Started); took != 0 || len(only(w.calls(), "probe", "tables", "places")) > 0 {
+			t.Errorf("freeze took %s and called %v, want nothing but the record", took, w.calls())
+		}
+		if diff := cmp.Diff(before, w.record().Health); diff != "" {
+			t.Errorf("the freeze changed what is known of the members (-before +after):\n%s", diff)
 		}
 	})
 }

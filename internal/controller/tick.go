@@ -32,6 +32,12 @@ type Request struct {
 	Seen *Seen
 }
 
+// onRecordOnly reports whether the order needs neither the members nor Azure: a
+// group can be frozen at once, also while Azure is down.
+func (req Request) onRecordOnly(record decide.Record) bool {
+	return req.Order != nil && req.Order.OnRecordOnly() && record.Epoch > 0
+}
+
 // Seen is the view of a continuous prober.
 type Seen struct {
 	Health decide.Health
@@ -49,9 +55,13 @@ func (c *Controller) Tick(ctx context.Context, term lease.Term, req Request) *Re
 		if !ok {
 			return r
 		}
-		c.probe(ctx, r, record, req.Seen)
-		if !c.look(ctx, r, record, req.Order) {
-			return r
+		if req.onRecordOnly(record) {
+			r.Health = record.Health
+		} else {
+			c.probe(ctx, r, record, req.Seen)
+			if !c.look(ctx, r, record) {
+				return r
+			}
 		}
 		goal := c.decide(ctx, r, record, req.Order)
 		if req.DryRun {
@@ -99,12 +109,8 @@ func (c *Controller) probe(ctx context.Context, r *Report, record decide.Record,
 }
 
 // look reads the tables, and the places that are missing, old, mapped otherwise
-// than they were, or of members whose verdict has just changed. An order that needs
-// nothing of Azure goes on without them: a group can be frozen while Azure is down.
-func (c *Controller) look(ctx context.Context, r *Report, record decide.Record, order *decide.Order) bool {
-	if order != nil && order.OnRecordOnly() && record.Epoch > 0 {
-		return true
-	}
+// than they were, or of members whose verdict has just changed.
+func (c *Controller) look(ctx context.Context, r *Report, record decide.Record) bool {
 	if r.tables == nil {
 		var err error
 		if r.tables, err = c.Cloud.Tables(ctx, c.Selection); err != nil {
