@@ -24,11 +24,10 @@ func ping(t *testing.T, address string, q probe.ICMP) appliance.Observation {
 	return really(t, q)
 }
 
-// A real echo request to the loopback. Root may always send one, so in CI as root
-// this runs.
+// A real echo request to the loopback. In CI it must run, whoever runs it.
 func TestICMPOnTheLoopback(t *testing.T) {
 	got := ping(t, "127.0.0.1", probe.ICMP{})
-	must := os.Getenv("CI") != "" && os.Getuid() == 0
+	must := os.Getenv("CI") != ""
 	if !must && got.Outcome == appliance.Unknown && strings.Contains(got.Evidence, "permi") {
 		t.Skipf("this user may open no socket for ICMP: %s", got.Evidence)
 	}
@@ -58,7 +57,7 @@ func TestICMPInItsOwnNetwork(t *testing.T) {
 		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
 	}
 	output, err := cmd.CombinedOutput()
-	must := os.Getenv("CI") != "" && os.Getuid() == 0
+	must := os.Getenv("CI") != ""
 	if _, started := errors.AsType[*exec.ExitError](err); err != nil && !started && !must {
 		t.Skipf("this user may make no network namespace: %v", err)
 	}
