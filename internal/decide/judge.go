@@ -18,6 +18,9 @@ type Check struct {
 	// DataPath says that the observer sends something to the member itself, so that
 	// a failure may be the observer's own. A provider's word about a member is not.
 	DataPath bool
+	// Second says that a failure counts only beside one of a check that is not
+	// second: somebody else's word, which may be late or about another way.
+	Second bool
 	// Fresh is how old the newest observation may be. An older one says nothing. 0
 	// means that age does not matter.
 	Fresh time.Duration
@@ -152,7 +155,7 @@ func (h Health) Unsettled(check string) bool {
 func Judge(rules Rules, before Health, round []appliance.Observation, now time.Time) Health {
 	after := Health{Suspect: rules.suspect(before, round)}
 	for _, m := range rules.Group.Members {
-		var says []appliance.Verdict
+		var votes []ballot
 		for _, check := range rules.Checks {
 			c := before.counter(m.Name, check.Name)
 			if o, ok := newest(round, m.Name, check.Name); ok {
@@ -163,10 +166,10 @@ func Judge(rules Rules, before Health, round []appliance.Observation, now time.T
 				c.At = o.At
 			}
 			after.Counters = append(after.Counters, c)
-			says = append(says, c.Verdict(check, now))
+			votes = append(votes, ballot{says: c.Verdict(check, now), second: check.Second})
 		}
 		mh := before.Of(m.Name)
-		if v := rules.Vote.verdict(says); v != mh.Verdict || mh.Since.IsZero() {
+		if v := rules.Vote.verdict(votes); v != mh.Verdict || mh.Since.IsZero() {
 			mh = MemberHealth{Member: m.Name, Verdict: v, Since: now}
 		}
 		after.Members = append(after.Members, mh)
@@ -222,31 +225,56 @@ func later(a, b appliance.Observation) bool {
 	return strings.Compare(a.Evidence, b.Evidence) > 0
 }
 
+// ballot is what one check says of a member in the vote.
+type ballot struct {
+	says   appliance.Verdict
+	second bool
+}
+
 // verdict: down when enough checks say down, up when too few are left that could
-// still say it, otherwise nothing.
-func (v Vote) verdict(says []appliance.Verdict) appliance.Verdict {
-	if len(says) == 0 {
-		return appliance.Undecided
+// still say it, otherwise nothing. Second checks add to others and begin nothing.
+func (v Vote) verdict(votes []ballot) appliance.Verdict {
+	need := min(max(v.Down, 1), len(votes))
+	first, second := tally(votes, false), tally(votes, true)
+	sure, most := 0, 0 // how many say down, and how many could come to say it
+	if first.down > 0 {
+		sure = first.down + second.down
 	}
-	need := min(max(v.Down, 1), len(says))
-	down, unknown := 0, 0
-	for _, s := range says {
-		switch s {
-		case appliance.Down:
-			down++
-		case appliance.Undecided:
-			unknown++
-		case appliance.Up:
-		default:
-			panic("decide: verdict " + s.String())
-		}
+	if first.down+first.open > 0 {
+		most = first.down + first.open + second.down + second.open
 	}
 	switch {
-	case down >= need:
+	case first.all == 0:
+		return appliance.Undecided
+	case sure >= need:
 		return appliance.Down
-	case down+unknown < need:
+	case most < need:
 		return appliance.Up
 	default:
 		return appliance.Undecided
 	}
+}
+
+// count of ballots by what they say: open ones say nothing.
+type count struct{ all, down, open int }
+
+// tally counts the second ballots, or the others.
+func tally(votes []ballot, second bool) count {
+	var n count
+	for _, b := range votes {
+		if b.second != second {
+			continue
+		}
+		n.all++
+		switch b.says {
+		case appliance.Down:
+			n.down++
+		case appliance.Undecided:
+			n.open++
+		case appliance.Up:
+		default:
+			panic("decide: verdict " + b.says.String())
+		}
+	}
+	return n
 }
