@@ -61,7 +61,7 @@ func House() Table {
 			Tests: "azure azuresim probe store journal", Traits: Owned, Bans: worldless()},
 
 		// The adapters: one outside thing each.
-		{Package: "probe", May: "appliance", Tests: "azuresim", Traits: Clock},
+		{Package: "probe", May: "appliance", Tests: "azuresim meraki merakisim", Traits: Clock},
 		{Package: "lease", Traits: Clock},
 		{Package: "store", May: "appliance decide"},
 		{Package: "azure", May: "appliance decide route peering lease store",

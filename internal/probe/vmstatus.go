@@ -2,7 +2,6 @@ package probe
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -32,11 +31,7 @@ type VMStatus struct {
 func (v VMStatus) Ask(ctx context.Context, m appliance.Member) (appliance.Outcome, string) {
 	word, err := v.Power.PowerState(ctx, m.VM)
 	if err != nil {
-		own, ok := errors.AsType[*TimeoutError](context.Cause(ctx))
-		if ok && errors.Is(err, context.DeadlineExceeded) {
-			err = own
-		}
-		return appliance.Unknown, "power state was not read: " + err.Error()
+		return appliance.Unknown, "power state was not read: " + ownTimeout(ctx, err).Error()
 	}
 	switch word := strings.ToLower(word); word {
 	case "running":
