@@ -37,6 +37,7 @@ type Schedule struct {
 	Rand *rand.Rand
 
 	late lateness
+	rush rush
 }
 
 // Run makes the checks until ctx ends, and returns when none is running any more.
@@ -65,6 +66,11 @@ func (s *Schedule) Run(ctx context.Context, unsettled func(check string) bool, s
 	wg.Wait()
 }
 
+// Hurry starts every check now, or Confirm after its last start if that is later,
+// and after that at its old times. A check that is under way is not started again.
+// It is safe for concurrent use.
+func (s *Schedule) Hurry() { s.rush.call() }
+
 // jitter is at least 0 and less than most.
 func (s *Schedule) jitter(most time.Duration) time.Duration {
 	if s.Rand == nil {
@@ -78,10 +84,17 @@ func (s *Schedule) repeat(ctx context.Context, t Timing, first time.Time, unsett
 	names := []string{t.Name}
 	timer := time.NewTimer(time.Until(first))
 	defer timer.Stop()
+	var last time.Time // when it started last
 	for due := first; ; {
 		select {
 		case <-ctx.Done():
 			return
+		case <-s.rush.called():
+			if soon := latest(time.Now(), last.Add(t.Confirm)); soon.Before(due) {
+				due = soon
+				timer.Reset(time.Until(due))
+			}
+			continue
 		case <-timer.C:
 		}
 		began, ok := s.enter(ctx)
@@ -89,6 +102,7 @@ func (s *Schedule) repeat(ctx context.Context, t Timing, first time.Time, unsett
 			return
 		}
 		s.late.add(began.Sub(due))
+		last = began
 		round := s.Set.Probe(ctx, names)
 		s.leave()
 		if ctx.Err() != nil {
@@ -143,6 +157,38 @@ func (t Timing) next(first, began, ended time.Time, unsettled bool) time.Time {
 // on average: because the machine was busy, or all slots were taken. Starts that
 // were left out do not count. It is safe for concurrent use.
 func (s *Schedule) Lateness() (worst, mean time.Duration) { return s.late.read() }
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// rush tells all who wait. The zero value is ready.
+type rush struct {
+	mu   sync.Mutex
+	wait chan struct{}
+}
+
+// called is closed by the next call.
+func (r *rush) called() <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.wait == nil {
+		r.wait = make(chan struct{})
+	}
+	return r.wait
+}
+
+func (r *rush) call() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.wait != nil {
+		close(r.wait)
+		r.wait = nil
+	}
+}
 
 // lateness is a sum of delays.
 type lateness struct {

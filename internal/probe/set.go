@@ -49,6 +49,8 @@ type Set struct {
 	// the member without a name, with the fields of their targets to match. A round
 	// waits for them, so their timeouts should not be longer than those of the checks.
 	Witness []Check
+	// Now is the clock that observations are dated by; nil is time.Now.
+	Now func() time.Time
 }
 
 // Probe makes the named checks of all members at once. It returns one
@@ -65,16 +67,23 @@ func (s Set) Probe(ctx context.Context, names []string) []appliance.Observation 
 	var wg sync.WaitGroup
 	if len(s.Witness) > 0 && slices.ContainsFunc(asked, func(c Check) bool { return c.DataPath }) {
 		seen = seen[:size+1]
-		wg.Go(func() { seen[size] = witness(ctx, s.Witness) })
+		wg.Go(func() { seen[size] = witness(ctx, s.now(), s.Witness) })
 	}
 	for i, m := range s.Members {
 		for j, check := range asked {
 			at := &seen[i*len(asked)+j]
-			wg.Go(func() { *at = check.observe(ctx, m) })
+			wg.Go(func() { *at = check.observe(ctx, s.now(), m) })
 		}
 	}
 	wg.Wait()
 	return seen
+}
+
+func (s Set) now() time.Time {
+	if s.Now == nil {
+		return time.Now()
+	}
+	return s.Now()
 }
 
 // named returns the checks with the given names, each once.
@@ -93,10 +102,10 @@ func (s Set) named(names []string) []Check {
 	return out
 }
 
-// observe asks one member.
-func (c Check) observe(ctx context.Context, m appliance.Member) appliance.Observation {
+// observe asks one member; at is the time by the caller's clock.
+func (c Check) observe(ctx context.Context, at time.Time, m appliance.Member) appliance.Observation {
 	began := time.Now()
-	o := appliance.Observation{Member: m.Name, Check: c.Name, At: began.UTC()}
+	o := appliance.Observation{Member: m.Name, Check: c.Name, At: at.UTC()}
 	switch {
 	case c.Question == nil:
 		o.Evidence = fmt.Sprintf("no check is called %q", c.Name)

@@ -22,7 +22,7 @@ var errAnswered = errors.New("another target has answered")
 
 // witness asks all targets at once. One that answers is enough to know that the
 // observer is not cut off; that all of them fail says that it may be.
-func witness(ctx context.Context, targets []Check) appliance.Observation {
+func witness(ctx context.Context, at time.Time, targets []Check) appliance.Observation {
 	o := appliance.Observation{Member: witnessMember, Check: witnessCheck}
 	began := time.Now()
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -31,14 +31,14 @@ func witness(ctx context.Context, targets []Check) appliance.Observation {
 	var wg sync.WaitGroup
 	for i, target := range targets {
 		wg.Go(func() {
-			seen[i] = target.observe(ctx, appliance.Member{Name: witnessMember})
+			seen[i] = target.observe(ctx, at, appliance.Member{Name: witnessMember})
 			if seen[i].Outcome == appliance.Pass {
 				cancel(errAnswered)
 			}
 		})
 	}
 	wg.Wait()
-	o.At, o.Took = began.UTC(), time.Since(began)
+	o.At, o.Took = at.UTC(), time.Since(began)
 	o.Outcome, o.Evidence = sum(seen)
 	return o
 }
