@@ -8,8 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -102,7 +100,7 @@ func (f File) Swap(ctx context.Context, r decide.Record, version string) (string
 		return "", lost(r.Group, stored, version)
 	}
 	next := f.successor(stored)
-	raw, err := encode(next, r)
+	raw, err := Encode(next, r)
 	if err != nil {
 		return "", err
 	}
@@ -122,34 +120,28 @@ func (f File) makeFolder() error {
 	return syncFolder(filepath.Dir(filepath.Clean(f.Folder)))
 }
 
-// successor returns the version after the stored one. Those of a new record begin
-// at the time, and not at 1: after a record was put aside, a slow writer that has
-// read version 1 of it must not fit the record that took its place.
+// successor returns the version after the stored one.
 func (f File) successor(stored uint64) uint64 {
 	if stored == 0 {
-		return uint64(max(f.Now().UnixMilli(), 1))
+		return First(f.Now())
 	}
 	return stored + 1
 }
 
-// path returns the file of a group. Its name may come from anywhere, so it must
-// not lead out of the folder or to another group's files.
+// path returns the file of a group.
 func (f File) path(group appliance.GroupName) (string, error) {
-	odd := func(r rune) bool {
-		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
-		return !letter && r != '-' && r != '_' && r != '.'
+	name, err := FileName(group)
+	if err != nil {
+		return "", err
 	}
-	if name := string(group); name == "" || name[0] == '.' || len(name) > 100 || strings.ContainsFunc(name, odd) {
-		return "", fmt.Errorf("group %q cannot name a file: want letters, digits, dashes, dots", name)
-	}
-	return filepath.Join(f.Folder, string(group)+".json"), nil
+	return filepath.Join(f.Folder, name), nil
 }
 
 // putAside renames a file to a name that is free. The caller holds the lock.
 func (f File) putAside(path string) (string, error) {
-	first := path + ".corrupt-" + f.Now().UTC().Format("20060102T150405Z")
-	kept := first
-	for n := 2; ; n++ {
+	kept, now := "", f.Now()
+	for n := 1; ; n++ {
+		kept = Aside(path, now, n)
 		_, err := os.Lstat(kept)
 		if errors.Is(err, fs.ErrNotExist) {
 			break
@@ -157,7 +149,6 @@ func (f File) putAside(path string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		kept = first + "-" + strconv.Itoa(n)
 	}
 	if err := os.Rename(path, kept); err != nil {
 		return "", err
@@ -183,8 +174,8 @@ func read(path string, group appliance.GroupName) (decide.Record, uint64, error)
 	if err != nil {
 		return decide.Record{}, 0, err
 	}
-	record, version, err := decode(raw, group)
-	if errors.Is(err, errFormat) {
+	record, version, err := Decode(raw, group)
+	if errors.Is(err, ErrFormat) {
 		return decide.Record{}, 0, fmt.Errorf("%s: %w", path, err)
 	}
 	if err != nil {

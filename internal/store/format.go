@@ -16,6 +16,8 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
+	"time"
 
 	"hopguard/internal/appliance"
 	"hopguard/internal/decide"
@@ -32,12 +34,45 @@ type document struct {
 	Record  decide.Record `json:"record"`
 }
 
-// errFormat says that a record was stored in a form that this program does not
+// ErrFormat says that a record was stored in a form that this program does not
 // know. Nothing is wrong with it; it is left alone.
-var errFormat = errors.New("unknown format")
+var ErrFormat = errors.New("unknown format")
 
-// encode writes the document as a person can read it.
-func encode(version uint64, r decide.Record) ([]byte, error) {
+// maxName is the most letters of a group's name that a store takes.
+const maxName = 100
+
+// FileName returns the name under which a store keeps the record of a group. The
+// group's name may come from anywhere, so it must not lead out of the folder or to
+// what belongs to another group.
+func FileName(group appliance.GroupName) (string, error) {
+	odd := func(r rune) bool {
+		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
+		return !letter && r != '-' && r != '_' && r != '.'
+	}
+	if name := string(group); name == "" || name[0] == '.' || len(name) > maxName || strings.ContainsFunc(name, odd) {
+		return "", fmt.Errorf("group %q cannot name a file: want letters, digits, dashes, dots", name)
+	}
+	return string(group) + ".json", nil
+}
+
+// Aside returns the n-th name, from 1, under which a corrupt file called name is
+// kept that was found at now.
+func Aside(name string, now time.Time, n int) string {
+	first := name + ".corrupt-" + now.UTC().Format("20060102T150405Z")
+	if n == 1 {
+		return first
+	}
+	return first + "-" + strconv.Itoa(n)
+}
+
+// First returns the version of a new record. It begins at the time, and not at 1:
+// after a record was put aside, a slow writer that has read version 1 of it must
+// not fit the record that took its place.
+func First(now time.Time) uint64 { return uint64(max(now.UnixMilli(), 1)) }
+
+// Encode writes the document as a person can read it. All stores write this form,
+// so that a record can be copied from one kind of store to another.
+func Encode(version uint64, r decide.Record) ([]byte, error) {
 	raw, err := json.MarshalIndent(document{Format: format, Version: version, Record: r}, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("encode record: %w", err)
@@ -45,9 +80,9 @@ func encode(version uint64, r decide.Record) ([]byte, error) {
 	return append(raw, '\n'), nil
 }
 
-// decode reads the document of a group. Its version is above zero. Its error wraps
-// errFormat, or else says what is corrupt.
-func decode(raw []byte, group appliance.GroupName) (decide.Record, uint64, error) {
+// Decode reads the document of a group. Its version is above zero. Its error wraps
+// ErrFormat, or else says what is corrupt.
+func Decode(raw []byte, group appliance.GroupName) (decide.Record, uint64, error) {
 	// The format first: a later one may give every other member another type.
 	var head struct {
 		Format json.Number `json:"format"`
@@ -59,7 +94,7 @@ func decode(raw []byte, group appliance.GroupName) (decide.Record, uint64, error
 	case err != nil || n < 1:
 		return decide.Record{}, 0, fmt.Errorf("format %q: want a number above zero", head.Format)
 	case n != format:
-		return decide.Record{}, 0, fmt.Errorf("%w %d: this program knows %d", errFormat, n, format)
+		return decide.Record{}, 0, fmt.Errorf("%w %d: this program knows %d", ErrFormat, n, format)
 	}
 	var d document
 	if err := json.Unmarshal(raw, &d); err != nil {

@@ -35,7 +35,7 @@ func (m *Memory) load(group appliance.GroupName) (decide.Record, uint64, error) 
 	if !ok {
 		return decide.Record{}, 0, nil
 	}
-	return decode(raw, group)
+	return Decode(raw, group)
 }
 
 // Swap stores a copy of the record if the stored version is the given one, and
@@ -53,7 +53,7 @@ func (m *Memory) Swap(ctx context.Context, r decide.Record, version string) (str
 	if word(stored) != version {
 		return "", lost(r.Group, stored, version)
 	}
-	raw, err := encode(m.written+1, r)
+	raw, err := Encode(m.written+1, r)
 	if err != nil {
 		return "", err
 	}
