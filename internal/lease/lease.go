@@ -1,17 +1,20 @@
 // Package lease makes leadership a value that one must hold: every write to
-// Azure takes a Term.
+// Azure takes a Term. An Elector takes a lease from a store of leases and turns it
+// into a Term; Rank and Move say which replica should lead what.
 //
-// A Term is valid until its holder loses it, by the local monotonic clock only.
-// The package gives no fencing: a holder that is paused between the check and
-// the write can still write late. Safety then comes from the compare-and-swap of
-// the record and from the etag of each table. It is a leaf; everybody may import
-// it.
+// A Term is valid until its holder loses it, by the local monotonic clock only,
+// measured from before the last request that the store granted. The package gives
+// no fencing: a holder that is paused between the check and the write can still
+// write late, and on a machine that was suspended the monotonic clock stood still.
+// Safety then comes from the compare-and-swap of the record and from the etag of
+// each table. It is a leaf; everybody may import it.
 package lease
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 )
 
@@ -19,30 +22,31 @@ import (
 var ErrLost = errors.New("leadership lost")
 
 // Term is proof of leadership. The zero value proves nothing: Err returns
-// ErrLost. It is safe for concurrent use and may be copied.
+// ErrLost. It is safe for concurrent use and may be copied; the copies end
+// together.
 type Term struct {
 	number uint64
 	holder string
-	ctx    context.Context //nolint:containedctx // the life of the term, not of a call
-	until  time.Time
+	ctx    context.Context            //nolint:containedctx // the life of the term, not of a call
+	until  *atomic.Pointer[time.Time] // moved by each renewal; nil for a term without an end
 }
 
-// Number counts the terms of this holder. It orders terms, it does not fence.
+// Number orders the terms of one key. It orders terms, it does not fence.
 func (t Term) Number() uint64 { return t.number }
 
 // Holder names who holds the term.
 func (t Term) Holder() string { return t.holder }
 
-// Err returns nil while the term is valid, and an error that wraps ErrLost once
-// it is not. Writers call it at the last moment before each write.
+// Err returns nil while the term is valid, and an error that wraps ErrLost and the
+// cause once it is not. Writers call it at the last moment before each write.
 func (t Term) Err() error {
 	switch {
 	case t.ctx == nil:
 		return fmt.Errorf("%w: no term was taken", ErrLost)
 	case t.ctx.Err() != nil:
 		return fmt.Errorf("%w: %w", ErrLost, context.Cause(t.ctx))
-	case !t.until.IsZero() && !time.Now().Before(t.until):
-		return fmt.Errorf("%w: term %d of %s is over", ErrLost, t.number, t.holder)
+	case t.until != nil && !time.Now().Before(*t.until.Load()):
+		return fmt.Errorf("%w: term %d of %s: %w", ErrLost, t.number, t.holder, ErrExpired)
 	default:
 		return nil
 	}
@@ -62,4 +66,15 @@ func (l Local) Acquire(ctx context.Context) (Term, error) {
 		return Term{}, fmt.Errorf("acquire term: %w", err)
 	}
 	return Term{number: 1, holder: l.Holder, ctx: ctx}, nil
+}
+
+// Lead calls work with a term that ends when work returns, as Elector.Lead does.
+func (l Local) Lead(ctx context.Context, work func(context.Context, Term) error) error {
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(ErrReleased)
+	term, err := l.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	return work(ctx, term)
 }

@@ -55,7 +55,7 @@ func TestTermEndsByTheClock(t *testing.T) {
 		if !errors.Is(err, lease.ErrLost) {
 			t.Fatalf("Err() at the end = %v, want ErrLost", err)
 		}
-		if got, want := err.Error(), "leadership lost: term 7 of here is over"; got != want {
+		if got, want := err.Error(), "leadership lost: term 7 of here: lease was not renewed in time"; got != want {
 			t.Errorf("Err() = %q, want %q", got, want)
 		}
 	})
