@@ -125,7 +125,7 @@ func compete(seed uint64, rate float64, odds int) error {
 		if rng.IntN(4) >= odds {
 			return fine, 0
 		}
-		return trouble(rng.IntN(int(troubles))), time.Duration(rng.Int64N(int64(6*time.Second)))
+		return trouble(rng.IntN(int(troubles))), time.Duration(rng.Int64N(int64(6 * time.Second)))
 	}
 	l := newLocks()
 	l.rate = rate
