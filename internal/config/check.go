@@ -27,7 +27,8 @@ type Check struct {
 	Rise int `yaml:"rise"`
 	// Port is asked on the first next-hop address of the member (tcp, http). 0 = Targets or URL say where.
 	Port int `yaml:"port"`
-	// Targets says for each member, by name, where to ask: "host:port" (tcp) or a URL (http).
+	// Targets says for each member, by name, where to ask: "host:port" (tcp), a URL (http), an IP address (icmp; without
+	// targets the first next-hop address is asked), or which device to ask about: its serial (meraki).
 	Targets map[string]string `yaml:"targets"`
 	// URL is asked with {address} replaced by the first next-hop address of the member (http).
 	URL string `yaml:"url"`
@@ -39,19 +40,36 @@ type Check struct {
 	InsecureSkipVerify bool `yaml:"insecureSkipVerify"`
 	// ServerName is expected in the certificate instead of the host of the URL (http). "" = the host of the URL.
 	ServerName string `yaml:"serverName"`
+	// CAFile is a PEM file of authorities trusted instead of those of the system (http). "" = those of the system. It is
+	// meant to be read for each question, so that it may be renewed.
+	CAFile string `yaml:"caFile"`
+	// Command is run without a shell: a path, or a name to look for in PATH, and its arguments (exec).
+	Command []string `yaml:"command"`
+	// Ping says that a device which the cloud calls offline is pinged from the cloud before that counts (meraki).
+	Ping bool `yaml:"ping"`
+	// Source is the address of this machine that questions come from (tcp, http, icmp). Invalid = the system chooses.
+	Source netip.Addr `yaml:"source"`
+	// Interface is the network interface of this machine that questions leave by (tcp, http, icmp). "" = the system chooses.
+	Interface string `yaml:"interface"`
+	// Fresh is how old the newest observation may be before the check says nothing. After loading it is never 0: without
+	// it, three intervals and a timeout.
+	Fresh time.Duration `yaml:"fresh"`
 }
 
 // addressMark stands for the member's address in Check.URL.
 const addressMark = "{address}"
 
 // Target says where the check asks the member whose first next-hop address is given: "host:port" for tcp, a URL for http,
-// "" for vm-status. The check must have passed Validate.
+// an address for icmp, a serial for meraki, "" for vm-status and exec. The check must have passed Validate.
 func (c Check) Target(member string, address netip.Addr) string {
-	if c.Kind == KindVMStatus {
+	if c.Kind == KindVMStatus || c.Kind == KindExec {
 		return ""
 	}
 	if target, ok := c.Targets[member]; ok {
 		return target
+	}
+	if c.Kind == KindICMP {
+		return address.String()
 	}
 	if c.URL != "" {
 		host := address.String()

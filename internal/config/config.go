@@ -17,6 +17,10 @@ type Config struct {
 	Azure Azure `yaml:"azure"`
 	// Groups are the sets of appliances that share routes. At least one.
 	Groups []Group `yaml:"groups"`
+	// Meraki says how the Meraki Dashboard is asked.
+	Meraki Meraki `yaml:"meraki"`
+	// Events says which senders of events are believed.
+	Events Events `yaml:"events"`
 	// Store says where the records of the groups are kept.
 	Store Store `yaml:"store"`
 	// Log says what is logged, and how.

@@ -10,9 +10,10 @@ import (
 // store, no API. It has no groups.
 func Default() Config {
 	return Config{
-		Azure: Azure{Cloud: CloudPublic, Credential: CredentialDefault, Timeout: 30 * time.Second},
-		Store: Store{Kind: StoreFile, Path: "./state"},
-		Log:   Log{Level: LevelInfo, Format: FormatAuto},
+		Azure:  Azure{Cloud: CloudPublic, Credential: CredentialDefault, Timeout: 30 * time.Second},
+		Meraki: Meraki{RequestsPerSecond: 5},
+		Store:  Store{Kind: StoreFile, Path: "./state"},
+		Log:    Log{Level: LevelInfo, Format: FormatAuto},
 	}
 }
 
@@ -29,12 +30,14 @@ func DefaultGroup() Group {
 			Per:            time.Hour,
 			UnknownAlert:   2 * time.Minute,
 		},
-		Verify: Verify{Timeout: 30 * time.Second},
+		Verify:    Verify{Timeout: 30 * time.Second},
+		Reconcile: 10 * time.Second,
 	}
 }
 
 // DefaultCheck returns the settings of a check of the kind that does not say them. Reading a machine's state from Azure
-// takes longer than a packet there and back, so vm-status has more time.
+// takes longer than a packet there and back, so vm-status has more time; Meraki's cloud is asked more rarely still, because
+// an organization's requests are few, and what it says has been waited for in the cloud already.
 func DefaultCheck(kind Kind) Check {
 	c := Check{Kind: kind, Interval: 10 * time.Second, Timeout: 2 * time.Second, ConfirmInterval: 2 * time.Second, Fall: 3, Rise: 2}
 	switch kind {
@@ -42,7 +45,9 @@ func DefaultCheck(kind Kind) Check {
 		c.Timeout = 5 * time.Second
 	case KindHTTP:
 		c.Status = []int{200}
-	case KindTCP:
+	case KindMeraki:
+		c.Interval, c.Timeout, c.ConfirmInterval, c.Fall, c.Rise = 30*time.Second, 10*time.Second, 5*time.Second, 2, 1
+	case KindTCP, KindICMP, KindExec:
 	default: // a kind that Validate refuses
 	}
 	return c
@@ -56,16 +61,17 @@ func (k Check) within(interval string) Check {
 		return k
 	}
 	k.Timeout, k.ConfirmInterval = min(k.Timeout, d/2), min(k.ConfirmInterval, d/2)
-	if k.Kind == KindVMStatus {
-		k.ConfirmInterval = max(k.ConfirmInterval, time.Second) // Azure is not asked more often
-	}
+	_, confirm := k.Kind.leastPauses()
+	k.ConfirmInterval = max(k.ConfirmInterval, confirm)
 	return k
 }
 
 // Complete returns the configuration with what follows from other settings filled in where it is empty: the preferred
 // member is the first, the tag value is the group's name, a group without checks reads vm-status, a check is named after
-// its kind. Load and Import have done it.
+// its kind and says nothing after three intervals and a timeout, a witness has 2 s or as much as the checks' interval allows,
+// a window is in UTC, the Meraki key is in its usual variable. Load and Import have done it.
 func (c Config) Complete() Config {
+	c.Meraki = c.Meraki.complete()
 	c.Groups = slices.Clone(c.Groups) // not the caller's
 	for i := range c.Groups {
 		c.Groups[i] = c.Groups[i].complete()
@@ -97,8 +103,55 @@ func (g Group) complete() Group {
 		if len(k.Status) == 0 {
 			k.Status = DefaultCheck(k.Kind).Status
 		}
+		if k.Fresh == 0 {
+			k.Fresh = k.usualFresh()
+		}
+	}
+	if g.Witness.Timeout == 0 {
+		g.Witness.Timeout = g.witnessTimeout()
+	}
+	g.Policy.Windows = slices.Clone(g.Policy.Windows)
+	for i := range g.Policy.Windows {
+		if w := &g.Policy.Windows[i]; w.Timezone == "" {
+			w.Timezone = utc
+		}
 	}
 	return g
+}
+
+// utc is the time zone of a window that names none.
+const utc = "UTC"
+
+// usualFresh is three intervals and a timeout: two answers may be lost. It is 0 where these are no good durations.
+func (k Check) usualFresh() time.Duration {
+	if k.Interval <= 0 || k.Interval > longest || k.Timeout <= 0 || k.Timeout > longest {
+		return 0
+	}
+	return 3*k.Interval + k.Timeout
+}
+
+// witnessTimeout is the usual one, or as much as the interval of the data-path checks allows; 0 without a witness.
+func (g Group) witnessTimeout() time.Duration {
+	if len(g.Witness.Targets) == 0 {
+		return 0
+	}
+	const usual = 2 * time.Second
+	if _, least := g.dataPath(); least > 0 {
+		return min(usual, least)
+	}
+	return usual
+}
+
+// dataPath returns the number of the check on the data path that has the shortest interval, and the interval; -1 if the
+// group has no such check.
+func (g Group) dataPath() (int, time.Duration) {
+	first, least := -1, time.Duration(0)
+	for i, k := range g.Checks {
+		if k.Kind.dataPath() && (first < 0 || k.Interval > 0 && (least <= 0 || k.Interval < least)) {
+			first, least = i, k.Interval
+		}
+	}
+	return first, least
 }
 
 // freeName returns word, or word-2, word-3 and so on: the first that is not taken.

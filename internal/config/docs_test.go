@@ -151,7 +151,7 @@ func (n node) inWords() string {
 	switch kind := n.kind(); {
 	case n.Enum != nil:
 		return "`" + strings.Join(n.Enum, "`, `") + "`"
-	case kind == "integer":
+	case kind == "integer" || kind == "number":
 		if n.Unit == "port" {
 			return "port number"
 		}

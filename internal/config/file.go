@@ -1,6 +1,7 @@
 package config
 
 import (
+	"context"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -16,66 +17,45 @@ var (
 // LoadSecret returns the client secret from where the configuration says it is: itself, a variable or a file. The error
 // names the setting and never the secret. It is read each time, so that a file may be renewed.
 func (a Azure) LoadSecret(getenv func(string) string) (Secret, error) {
-	switch {
-	case a.ClientSecret != "":
-		return a.ClientSecret, nil
-	case a.ClientSecretEnv != "":
-		secret := getenv(a.ClientSecretEnv)
-		if secret == "" {
-			return "", fmt.Errorf("read azure.clientSecretEnv: variable %q is not set", a.ClientSecretEnv)
-		}
-		return Secret(secret), nil
-	case a.ClientSecretFile != "":
-		data, err := readSmall(a.ClientSecretFile)
-		if err != nil {
-			return "", fmt.Errorf("read azure.clientSecretFile: %w", err)
-		}
-		secret := strings.TrimSpace(string(data))
-		if secret == "" {
-			return "", fmt.Errorf("read azure.clientSecretFile: %q: %w", a.ClientSecretFile, errEmpty)
-		}
-		return Secret(secret), nil
-	default:
-		return "", errors.New("read the client secret: none is configured")
-	}
+	return a.place().load(context.Background(), getenv, nil)
+}
+
+// place says where the client secret is: never in a vault, which cannot be asked without it.
+func (a Azure) place() place {
+	return place{setting: "azure.clientSecret", value: a.ClientSecret, env: a.ClientSecretEnv, file: a.ClientSecretFile}
 }
 
 // CertPool returns the authorities that may vouch for Azure's servers: the system's and those of CAFile. It is nil, which
 // crypto/tls takes for the system's, if there is no CAFile.
-func (a Azure) CertPool() (*x509.CertPool, error) {
-	if a.CAFile == "" {
+func (a Azure) CertPool() (*x509.CertPool, error) { return certPool("azure.caFile", a.CAFile) }
+
+// certPool returns the system's authorities and those of a PEM file, or nil if there is no file.
+func certPool(setting, file string) (*x509.CertPool, error) {
+	if file == "" {
 		return nil, nil
 	}
-	data, err := readSmall(a.CAFile)
+	data, err := readSmall(file)
 	if err != nil {
-		return nil, fmt.Errorf("read azure.caFile: %w", err)
+		return nil, fmt.Errorf("read %s: %w", setting, err)
 	}
 	pool, err := x509.SystemCertPool()
 	if err != nil {
 		return nil, fmt.Errorf("read the system's authorities: %w", err)
 	}
 	if !pool.AppendCertsFromPEM(data) {
-		return nil, fmt.Errorf("read azure.caFile: %q: %w", a.CAFile, errNoPEM)
+		return nil, fmt.Errorf("read %s: %q: %w", setting, file, errNoPEM)
 	}
 	return pool, nil
 }
 
-// checkFiles finds what is wrong outside the configuration: files and variables that it names and that give nothing.
-func (a Azure) checkFiles(getenv func(string) string) []finding {
+// checkFiles finds what is wrong outside the configuration: files and variables that it names and that give nothing. What is
+// in a key vault is found out by those who ask it.
+func (c Config) checkFiles(getenv func(string) string) []finding {
 	var r rules
-	if _, err := a.CertPool(); err != nil {
-		r.add("azure.caFile", a.CAFile, "a readable PEM file of certificates: "+cause(err))
-	}
-	if a.Credential == CredentialClientSecret && a.ClientSecret == "" {
-		if _, err := a.LoadSecret(getenv); err != nil && a.ClientSecretEnv != "" {
-			name := a.ClientSecretEnv
-			if name != strings.ToUpper(name) {
-				name = hidden // no usual name: perhaps it is the secret itself
-			}
-			r.add("azure.clientSecretEnv", name, "the name of a variable that is set")
-		} else if err != nil && a.ClientSecretFile != "" {
-			r.add("azure.clientSecretFile", a.ClientSecretFile, "a readable file with the secret: "+cause(err))
-		}
+	a := c.Azure
+	r.authorities("azure.caFile", a.CAFile)
+	if a.Credential == CredentialClientSecret {
+		r.placed(a.place(), getenv)
 	}
 	if a.TokenFile != "" {
 		if data, err := readSmall(a.TokenFile); err != nil {
@@ -84,7 +64,25 @@ func (a Azure) checkFiles(getenv func(string) string) []finding {
 			r.add("azure.tokenFile", a.TokenFile, "a readable file with a token: "+errEmpty.Error())
 		}
 	}
+	r.authorities("meraki.caFile", c.Meraki.CAFile)
+	for _, p := range c.places()[1:] { // behind that of azure
+		r.placed(p, getenv)
+	}
+	for i, g := range c.Groups {
+		for j, k := range g.Checks {
+			if path := fmt.Sprintf("groups[%d].checks[%d]", i, j); k.Kind == KindHTTP {
+				r.authorities(path+".caFile", k.CAFile, path+".kind")
+			}
+		}
+	}
 	return r.findings
+}
+
+// authorities refuses a file that holds no certificates.
+func (r *rules) authorities(path, file string, needs ...string) {
+	if _, err := certPool(path, file); err != nil {
+		r.add(path, file, "a readable PEM file of certificates: "+cause(err), needs...)
+	}
 }
 
 // cause returns the innermost error as text: the outer ones repeat the path.

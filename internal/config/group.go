@@ -21,8 +21,12 @@ type Group struct {
 	Vote Vote `yaml:"vote"`
 	// Quorum is the number of failed checks that make a member down; only with VoteQuorum, else 0.
 	Quorum int `yaml:"quorum"`
+	// Witness tells whether this machine itself is cut off.
+	Witness Witness `yaml:"witness"`
 	// Policy says when traffic moves.
 	Policy Policy `yaml:"policy"`
+	// Reconcile is how often the routes are compared with the record when nothing happens.
+	Reconcile time.Duration `yaml:"reconcile"`
 	// Verify names the network interfaces whose effective routes prove a switch.
 	Verify Verify `yaml:"verify"`
 }
@@ -76,6 +80,8 @@ type Policy struct {
 	Failback Failback `yaml:"failback"`
 	// FailbackDelay is how long the preferred member must have been up before traffic returns to it.
 	FailbackDelay time.Duration `yaml:"failbackDelay"`
+	// Windows are the only times at which traffic returns by itself. Empty = at any time.
+	Windows []Window `yaml:"failbackWindows"`
 	// HoldDown is how long after a transition no other one starts; it grows with each one in Per.
 	HoldDown time.Duration `yaml:"holdDown"`
 	// MaxTransitions is the greatest number of automatic transitions in Per.

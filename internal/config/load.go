@@ -38,7 +38,7 @@ func Load(path string, getenv func(string) string) (Config, error) {
 	}
 	d.environment(&c, getenv)
 	c = c.Complete()
-	findings := append(c.check(), c.Azure.checkFiles(getenv)...)
+	findings := append(c.check(), c.checkFiles(getenv)...)
 	if err := problems(path, append(d.problems, d.kept(findings)...)); err != nil {
 		return Config{}, err
 	}

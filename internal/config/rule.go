@@ -27,8 +27,8 @@ func (r *rules) add(path, value, want string, needs ...string) {
 	r.findings = append(r.findings, finding{Problem{Path: path, Value: value, Want: want}, needs})
 }
 
-// Validate reports everything that is wrong with a complete configuration as a *Problems, or nil. It looks at no file and no
-// variable; Load does that too.
+// Validate reports everything that is wrong with a complete configuration as a *Problems, or nil. It looks at no file, but
+// for those of the system's time zones, and no variable; Load does that too.
 func (c Config) Validate() error {
 	var list []Problem
 	for _, f := range c.check() {
@@ -42,6 +42,8 @@ func (c Config) check() []finding {
 	var r rules
 	r.texts("", reflect.ValueOf(c))
 	r.azure(c.Azure)
+	r.meraki(c.Meraki)
+	r.events(c)
 	r.word("store.kind", c.Store.Kind)
 	if c.Store.Kind == StoreFile && c.Store.Path == "" {
 		r.add("store.path", "", "a folder, because store.kind is file", "store.kind")
@@ -58,6 +60,7 @@ func (c Config) check() []finding {
 	for i, g := range c.Groups {
 		at := fmt.Sprintf("groups[%d]", i)
 		r.group(at, g)
+		r.merakiVote(at, g, c.Meraki)
 		r.unique(at+".name", g.Name, g.Name, names)
 		if tag := g.Routes.Tag; tag.Name != "" && tag.Value != "" {
 			key := strings.ToLower(tag.Name) + "=" + tag.Value
@@ -126,13 +129,18 @@ const longest = 30 * 24 * time.Hour
 // duration refuses what is shorter than least or longer than longest; least 0 means anything above zero. It reports
 // whether the value is good, so that rules about two durations judge only good ones.
 func (r *rules) duration(path string, d, least time.Duration) bool {
+	return r.between(path, d, least, longest)
+}
+
+// between is duration with another longest.
+func (r *rules) between(path string, d, least, most time.Duration) bool {
 	switch {
 	case d <= 0:
 		r.add(path, short(d), "a duration above zero, like 10s")
 	case d < least:
 		r.add(path, short(d), "at least "+short(least))
-	case d > longest:
-		r.add(path, short(d), "at most "+short(longest))
+	case d > most:
+		r.add(path, short(d), "at most "+short(most))
 	default:
 		return true
 	}
@@ -196,12 +204,10 @@ func validURL(s string, query bool, schemes ...string) bool {
 // discreet returns what a message may show of the value at path: nothing that is or could be meant as a secret. A secret
 // is easily written where its variable or file belongs.
 func discreet(path, value string) string {
-	switch path {
-	case "azure.clientSecret", "azure.clientSecretEnv", "azure.clientSecretFile":
+	if isSecret(path) {
 		return hidden
-	default:
-		return withoutUser(value)
 	}
+	return withoutUser(value)
 }
 
 // withoutUser returns a URL with what looks like a user and password taken out: a message may show the rest.

@@ -66,28 +66,9 @@ func (r *rules) credential(a Azure) {
 	if a.ClientID != "" && !guidPattern.MatchString(a.ClientID) {
 		r.add("azure.clientID", a.ClientID, "a client id: a GUID")
 	}
-	if a.ClientSecret == hidden {
-		r.add("azure.clientSecret", hidden, "the secret itself: config show hides it")
-	}
-	if a.ClientSecretEnv != "" && !variablePattern.MatchString(a.ClientSecretEnv) {
-		// Not shown: the most likely mistake is the secret itself.
-		r.add("azure.clientSecretEnv", hidden, "the name of a variable: letters, digits and _")
-	}
-	secrets := []struct {
-		path  string
-		given bool
-	}{
-		{"azure.clientSecret", a.ClientSecret != ""},
-		{"azure.clientSecretEnv", a.ClientSecretEnv != ""},
-		{"azure.clientSecretFile", a.ClientSecretFile != ""},
-	}
-	var given, all []string
-	for _, s := range secrets {
-		all = append(all, s.path)
-		if s.given {
-			given = append(given, s.path)
-		}
-	}
+	p := a.place()
+	r.placeForm(p)
+	given, all := p.given(), []string{"azure.clientSecret", "azure.clientSecretEnv", "azure.clientSecretFile"}
 	known := slices.Contains(a.Credential.words(), string(a.Credential))
 	switch {
 	case !known: // reported above; what belongs to it is not known
@@ -107,9 +88,7 @@ func (r *rules) credential(a Azure) {
 		if len(given) == 0 {
 			r.add("azure.clientSecret", "", "one of "+orList(all)+because, append(all, "azure.credential")...)
 		}
-		if len(given) > 1 {
-			r.add("azure.clientSecret", strings.Join(given, ", "), "only one of them", append(all, "azure.credential")...)
-		}
+		r.onePlace(p, "azure.credential")
 	}
 	if known && a.TokenFile != "" && a.Credential != CredentialWorkloadIdentity {
 		r.add("azure.tokenFile", a.TokenFile,

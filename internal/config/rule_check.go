@@ -10,13 +10,11 @@ import (
 )
 
 const (
-	// leastPause is the shortest time between two data-path checks.
+	// leastPause is the shortest duration of a data-path check: between two in a row of failures, and of waiting for one.
 	leastPause = 10 * time.Millisecond
-	// leastStatusPause is the shortest time between two reads of a machine's state: Azure allows few, and shares them out
-	// between all who ask.
-	leastStatusPause = time.Second
 
-	maxCount = 100 // of Fall and Rise
+	maxCount = 100         // of Fall and Rise
+	maxFresh = 4 * longest // holds three of the longest intervals and a timeout
 )
 
 // checkOf finds what is wrong in one check of group g, whose path is group.
@@ -28,34 +26,66 @@ func (r *rules) checkOf(at, group string, k Check, g Group) {
 	r.timing(at, group, k, g.Policy)
 	switch k.Kind {
 	case KindVMStatus:
-		r.unused(at, k, "port", "targets", "url", "status", "body", "insecureSkipVerify", "serverName")
+		r.reads(at, k)
 	case KindTCP:
-		r.unused(at, k, "url", "status", "body", "insecureSkipVerify", "serverName")
+		r.reads(at, k, "port", "targets", "source", "interface")
 		r.where(at, k, "port", "targets")
 	case KindHTTP:
+		r.reads(at, k, "port", "targets", "url", "status", "body", "insecureSkipVerify", "serverName", "caFile", "source", "interface")
 		r.where(at, k, "port", "targets", "url")
 		r.http(at, k)
+	case KindICMP:
+		r.reads(at, k, "targets", "source", "interface")
+	case KindMeraki:
+		r.reads(at, k, "targets", "ping")
+		if len(k.Targets) == 0 {
+			r.add(at+".targets", "", "the serial of each member's device", at+".kind")
+		}
+	case KindExec:
+		r.reads(at, k, "command")
+		r.command(at, k)
 	default: // reported above
 	}
+	r.from(at, k)
 	r.targets(at, group, k, g)
+}
+
+// leastPauses are the shortest time between two checks of the kind, and between two in a row of failures. Azure allows few
+// reads of a machine's state, and shares them out between all who ask; answers of Meraki's cloud are shared for a second; a
+// command costs a process.
+func (k Kind) leastPauses() (interval, confirm time.Duration) {
+	switch k {
+	case KindVMStatus:
+		return time.Second, time.Second
+	case KindMeraki:
+		return 5 * time.Second, 2 * time.Second
+	case KindExec:
+		return time.Second, 100 * time.Millisecond
+	case KindTCP, KindHTTP, KindICMP:
+		return 100 * time.Millisecond, leastPause
+	default: // a kind that Validate refuses
+		return leastPause, leastPause
+	}
 }
 
 // timing finds what is wrong in the durations and counts, each and together.
 func (r *rules) timing(at, group string, k Check, p Policy) {
-	least := leastPause
-	if k.Kind == KindVMStatus {
-		least = leastStatusPause
-	}
+	least, leastConfirm := k.Kind.leastPauses()
 	interval := r.duration(at+".interval", k.Interval, least)
-	if r.duration(at+".timeout", k.Timeout, leastPause) && interval && k.Timeout >= k.Interval {
+	timeout := r.duration(at+".timeout", k.Timeout, leastPause)
+	if timeout && interval && k.Timeout >= k.Interval {
 		r.add(at+".timeout", short(k.Timeout), "less than interval ("+short(k.Interval)+")", at+".interval")
 	}
-	confirm := r.duration(at+".confirmInterval", k.ConfirmInterval, least)
+	confirm := r.duration(at+".confirmInterval", k.ConfirmInterval, leastConfirm)
 	if confirm && interval && k.ConfirmInterval > k.Interval {
 		r.add(at+".confirmInterval", short(k.ConfirmInterval), "at most interval ("+short(k.Interval)+")", at+".interval")
 	}
 	fall := r.number(at+".fall", k.Fall, 1, maxCount)
 	r.number(at+".rise", k.Rise, 1, maxCount)
+	if wait := k.Interval + k.Timeout; interval && timeout && r.between(at+".fresh", k.Fresh, 0, maxFresh) && k.Fresh < wait {
+		r.add(at+".fresh", short(k.Fresh), "at least interval + timeout ("+short(wait)+"): no newer answer can be sure to come before that",
+			at+".interval", at+".timeout")
+	}
 	if settle := time.Duration(k.Fall) * k.ConfirmInterval; fall && confirm && p.HoldDown > 0 && settle >= p.HoldDown {
 		// Otherwise the hold-down ends before the other member can have been found down.
 		r.add(at+".fall", strconv.Itoa(k.Fall),
@@ -64,9 +94,9 @@ func (r *rules) timing(at, group string, k Check, p Policy) {
 	}
 }
 
-// unused refuses settings that the kind does not read: whoever wrote them believes in a check that is not made.
-func (r *rules) unused(at string, k Check, keys ...string) {
-	given := map[string]string{"url": k.URL, "body": k.Body, "serverName": k.ServerName}
+// reads refuses every setting that the kind does not read: whoever wrote it believes in a check that is not made.
+func (r *rules) reads(at string, k Check, keys ...string) {
+	given := map[string]string{"url": k.URL, "body": k.Body, "serverName": k.ServerName, "caFile": k.CAFile, "interface": k.Interface}
 	if k.Port != 0 {
 		given["port"] = strconv.Itoa(k.Port)
 	}
@@ -76,12 +106,25 @@ func (r *rules) unused(at string, k Check, keys ...string) {
 	if len(k.Status) > 0 {
 		given["status"] = "[…]"
 	}
+	if len(k.Command) > 0 {
+		given["command"] = "[…]"
+	}
 	if k.InsecureSkipVerify {
 		given["insecureSkipVerify"] = "true"
 	}
-	for _, key := range keys {
-		if given[key] != "" {
-			r.add(at+"."+key, withoutUser(given[key]), "nothing: a "+string(k.Kind)+" check does not read it", at+".kind")
+	if k.Ping {
+		given["ping"] = "true"
+	}
+	if k.Source.IsValid() {
+		given["source"] = k.Source.String()
+	}
+	article := "a "
+	if k.Kind == KindICMP || k.Kind == KindExec {
+		article = "an "
+	}
+	for key, value := range given {
+		if value != "" && !slices.Contains(keys, key) {
+			r.add(at+"."+key, withoutUser(value), "nothing: "+article+string(k.Kind)+" check does not read it", at+".kind")
 		}
 	}
 }
@@ -103,30 +146,14 @@ func (r *rules) where(at string, k Check, ways ...string) {
 	}
 }
 
-// targets finds what is wrong in the places that a check names itself.
-func (r *rules) targets(at, group string, k Check, g Group) {
-	if len(k.Targets) == 0 || k.Kind != KindTCP && k.Kind != KindHTTP {
-		return
-	}
-	var names, paths []string
-	for i, m := range g.Members {
-		names, paths = append(names, m.Name), append(paths, fmt.Sprintf("%s.members[%d].name", group, i))
-		if _, ok := k.Targets[m.Name]; !ok && m.Name != "" {
-			r.add(entry(at+".targets", m.Name), "", "a target for every member", at+".targets")
-		}
-	}
-	for name, target := range k.Targets {
-		path := entry(at+".targets", name)
-		if len(names) > 0 && !slices.Contains(names, name) {
-			r.add(path, name, "the name of a member: "+oneOf(name, names), paths...)
-		}
-		switch {
-		case k.Kind == KindTCP && !validAddress(target, 1, false):
-			r.add(path, withoutUser(target), "host:port, like 10.0.0.4:443", at+".kind")
-		case k.Kind == KindHTTP && !validURL(target, true, "http", "https"):
-			r.add(path, withoutUser(target), "an http or https URL without user and password", at+".kind")
-		default:
-		}
+// command finds what is wrong in what an exec check runs. Arguments are not shown.
+func (r *rules) command(at string, k Check) {
+	switch {
+	case len(k.Command) == 0:
+		r.add(at+".command", "", "a command and its arguments: at least one item", at+".kind")
+	case k.Command[0] == "":
+		r.add(at+".command[0]", "", "a path, or a name to look for in PATH", at+".kind")
+	default:
 	}
 }
 
@@ -143,6 +170,9 @@ func (r *rules) http(at string, k Check) {
 	}
 	if len(k.Status) == 0 {
 		r.add(at+".status", "", "at least one status code")
+	}
+	if k.CAFile != "" && k.InsecureSkipVerify {
+		r.add(at+".caFile", k.CAFile, "no file, because insecureSkipVerify accepts any certificate", at+".insecureSkipVerify")
 	}
 	seen := make(map[string]string)
 	for i, code := range k.Status {

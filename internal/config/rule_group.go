@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 const (
@@ -33,6 +34,8 @@ func (r *rules) group(at string, g Group) {
 		r.unique(path+".name", k.Name, strings.ToLower(k.Name), checks)
 	}
 	r.vote(at, g)
+	r.witness(at, g)
+	r.between(at+".reconcile", g.Reconcile, time.Second, time.Hour)
 	r.policy(at+".policy", g.Policy)
 	nics := make(map[string]string)
 	for i, id := range g.Verify.NICs {
@@ -244,4 +247,5 @@ func (r *rules) policy(at string, p Policy) {
 		r.add(at+".per", short(p.Per), "at least holdDown ("+short(p.HoldDown)+")", at+".holdDown")
 	}
 	r.duration(at+".unknownAlert", p.UnknownAlert, 0)
+	r.windows(at, p)
 }

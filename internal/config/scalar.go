@@ -68,6 +68,8 @@ func wantScalar(t reflect.Type) string {
 		return "a prefix like 10.0.0.0/8"
 	case t.Kind() == reflect.Int:
 		return "a whole number"
+	case t.Kind() == reflect.Float64:
+		return "a number like 2.5"
 	case t.Kind() == reflect.Bool:
 		return "true or false"
 	default:
@@ -77,6 +79,7 @@ func wantScalar(t reflect.Type) string {
 
 // Forms of numbers and durations that mean the same to everybody: 010 is 8 to some and 10 to others.
 var (
+	decimalPattern  = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?$`)
 	wholePattern    = regexp.MustCompile(`^-?(0|[1-9][0-9]*)$`)
 	durationPattern = regexp.MustCompile(`^-?([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+$`)
 )
@@ -91,7 +94,7 @@ func setScalar(v reflect.Value, n *yaml.Node) string {
 		tag = "!!bool"
 	default:
 	}
-	if got := n.ShortTag(); got != tag {
+	if got := n.ShortTag(); got != tag && (v.Kind() != reflect.Float64 || got != "!!int" && got != "!!float") {
 		want := wantScalar(v.Type())
 		if want == "a text" && (got == "!!int" || got == "!!float" || got == "!!bool" || got == "!!timestamp") {
 			want = "a text; put it in quotes"
@@ -123,6 +126,12 @@ func setText(v reflect.Value, text string) string {
 			return want
 		}
 		v.SetInt(int64(i))
+	case v.Kind() == reflect.Float64:
+		f, err := strconv.ParseFloat(text, 64)
+		if err != nil || !decimalPattern.MatchString(text) {
+			return want
+		}
+		v.SetFloat(f)
 	case v.Kind() == reflect.Bool:
 		b := strings.ToLower(text)
 		if b != "true" && b != "false" {

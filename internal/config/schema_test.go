@@ -190,10 +190,19 @@ func TestSchemaAgreesWithTheStructs(t *testing.T) {
 			t.Errorf("%s: only in the schema", path)
 		}
 	})
-	derived := map[string]string{
-		"groups[].checks[].timeout": inWords(reflect.ValueOf(config.DefaultCheck(config.KindTCP).Timeout)) + "; vm-status: " +
-			inWords(reflect.ValueOf(config.DefaultCheck(config.KindVMStatus).Timeout)),
-		"groups[].checks[].status": fmt.Sprintf("%v for http", config.DefaultCheck(config.KindHTTP).Status),
+	derived := map[string]string{"groups[].checks[].status": fmt.Sprintf("%v for http", config.DefaultCheck(config.KindHTTP).Status)}
+	for _, field := range []string{"Interval", "Timeout", "ConfirmInterval", "Fall", "Rise"} {
+		standard := func(kind config.Kind) string {
+			return inWords(reflect.ValueOf(config.DefaultCheck(kind)).FieldByName(field))
+		}
+		usual := standard(config.KindTCP)
+		text := usual
+		for _, kind := range []config.Kind{config.KindVMStatus, config.KindHTTP, config.KindICMP, config.KindMeraki, config.KindExec} {
+			if other := standard(kind); other != usual {
+				text += "; " + string(kind) + ": " + other
+			}
+		}
+		derived["groups[].checks[]."+strings.ToLower(field[:1])+field[1:]] = text
 	}
 	for path, want := range derived {
 		if n, _ := root.find(path); n.Derived != want {
@@ -231,6 +240,8 @@ func schemaKind(t reflect.Type) string {
 		return "map"
 	case t.Kind() == reflect.Int:
 		return "integer"
+	case t.Kind() == reflect.Float64:
+		return "number"
 	case t.Kind() == reflect.Bool:
 		return "boolean"
 	default:

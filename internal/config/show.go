@@ -21,20 +21,27 @@ func (c Config) Show() ([]byte, error) {
 }
 
 // YAML returns a short, commented file that Load reads back as the same complete configuration: only what differs from
-// the defaults is in it. A secret is not: the comment at the top says which variable must hold it.
+// the defaults is in it. A secret is not: the comment at the top says which variable must hold it instead.
 func (c Config) YAML() ([]byte, error) {
 	c = c.Complete().implied()
 	head := "hopguard configuration. What is not here has its default: docs/configuration.md."
-	if c.Azure.ClientSecret != "" {
-		c.Azure.ClientSecret = ""
-		head += "\nThe client secret is not here: set HOPGUARD_AZURE_CLIENTSECRET."
-	}
+	eachVariable(&c, func(at Variable, v reflect.Value) {
+		if v.Type() == reflect.TypeFor[Secret]() && v.Len() > 0 {
+			v.SetZero()
+			head += "\nThe secret " + at.Path + " is not here: set " + at.Name + "."
+		}
+	})
 	p := printer{comments: describe(), said: make(map[string]bool)}
 	return p.document(c, Default(), head)
 }
 
 // implied returns the configuration without what Complete would fill in again.
 func (c Config) implied() Config {
+	if usual := c.Meraki; usual.KeyEnv == merakiKeyVariable {
+		if usual.KeyEnv = ""; usual.complete() == c.Meraki {
+			c.Meraki = usual
+		}
+	}
 	c.Groups = slices.Clone(c.Groups)
 	for i := range c.Groups {
 		g := &c.Groups[i]
@@ -43,6 +50,15 @@ func (c Config) implied() Config {
 		}
 		if g.Routes.Tag.Value == g.Name {
 			g.Routes.Tag.Value = ""
+		}
+		if g.Witness.Timeout == g.witnessTimeout() {
+			g.Witness.Timeout = 0
+		}
+		g.Policy.Windows = slices.Clone(g.Policy.Windows)
+		for j := range g.Policy.Windows {
+			if w := &g.Policy.Windows[j]; w.Timezone == utc {
+				w.Timezone = ""
+			}
 		}
 		whole := *g
 		whole.Checks = nil
@@ -58,6 +74,9 @@ func (c Config) implied() Config {
 			named.Checks[j].Name = ""
 			if reflect.DeepEqual(named.complete().Checks, before) {
 				g.Checks[j].Name = ""
+			}
+			if k := &g.Checks[j]; k.Fresh == k.usualFresh() {
+				k.Fresh = 0
 			}
 		}
 	}
@@ -123,7 +142,7 @@ func (p printer) value(path string, v, standard reflect.Value, inList bool) *yam
 	case formList:
 		n := &yaml.Node{Kind: yaml.SequenceNode}
 		for i := range v.Len() {
-			usual := fresh(v.Type().Elem(), kindNode(v.Index(i)))
+			usual := fresh(v.Type().Elem(), defining(v.Index(i)))
 			n.Content = append(n.Content, p.value(path, v.Index(i), usual, true))
 		}
 		if v.Type().Elem().Kind() == reflect.Int {
@@ -148,14 +167,14 @@ func (p printer) value(path string, v, standard reflect.Value, inList bool) *yam
 	}
 }
 
-// kindNode gives fresh the kind of a check, on which its defaults depend.
-func kindNode(v reflect.Value) *yaml.Node {
+// defining gives fresh the kind and the interval of a check, on which its defaults depend.
+func defining(v reflect.Value) *yaml.Node {
 	check, ok := v.Interface().(Check)
 	if !ok {
 		return &yaml.Node{}
 	}
 	return &yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{
-		{Kind: yaml.ScalarNode, Value: "kind"}, {Kind: yaml.ScalarNode, Value: string(check.Kind)},
+		textNode("kind"), textNode(string(check.Kind)), textNode("interval"), textNode(short(check.Interval)),
 	}}
 }
 
@@ -175,6 +194,8 @@ func scalar(v reflect.Value) *yaml.Node {
 	switch v.Kind() {
 	case reflect.Int:
 		return &yaml.Node{Kind: yaml.ScalarNode, Value: strconv.FormatInt(v.Int(), 10)}
+	case reflect.Float64:
+		return &yaml.Node{Kind: yaml.ScalarNode, Value: strconv.FormatFloat(v.Float(), 'f', -1, 64)}
 	case reflect.Bool:
 		return &yaml.Node{Kind: yaml.ScalarNode, Value: strconv.FormatBool(v.Bool())}
 	default:

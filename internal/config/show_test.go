@@ -19,7 +19,7 @@ import (
 )
 
 // sameConfig compares configurations as values: an empty list is no list, an address is itself.
-func sameConfig(a, b config.Config) string {
+func sameConfig(a, b any) string {
 	return cmp.Diff(a, b, cmpopts.EquateEmpty(), cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{}))
 }
 

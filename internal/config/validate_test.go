@@ -15,6 +15,7 @@ const (
 	subscription = "00000000-0000-0000-0000-000000000001"
 	machines     = "/subscriptions/" + subscription + "/resourceGroups/mrg/providers/Microsoft.Compute/virtualMachines/"
 	network      = "/subscriptions/" + subscription + "/resourceGroups/net/providers/Microsoft.Network/"
+	vault        = "https://hopguard.vault.azure.net/secrets/some-secret"
 	guid         = "00000000-0000-0000-0000-00000000c11e"
 )
 

@@ -27,16 +27,19 @@ func Variables() []Variable {
 
 // eachVariable visits the settings of c that have a variable.
 func eachVariable(c *Config, visit func(Variable, reflect.Value)) {
-	sections := reflect.ValueOf(c).Elem()
-	for i, section := range keysOf(sections.Type()) {
-		if formOf(sections.Field(i).Type()) != formStruct {
-			continue
-		}
-		for j, key := range keysOf(sections.Field(i).Type()) {
-			name := "HOPGUARD_" + strings.ToUpper(section+"_"+key)
-			visit(Variable{Name: name, Path: join(section, key)}, sections.Field(i).Field(j))
+	var walk func(path string, section reflect.Value)
+	walk = func(path string, section reflect.Value) {
+		for i, key := range keysOf(section.Type()) {
+			at, v := join(path, key), section.Field(i)
+			switch {
+			case formOf(v.Type()) == formStruct:
+				walk(at, v)
+			case path != "": // groups, beside the sections, has none
+				visit(Variable{Name: "HOPGUARD_" + strings.ToUpper(strings.ReplaceAll(at, ".", "_")), Path: at}, v)
+			}
 		}
 	}
+	walk("", reflect.ValueOf(c).Elem())
 }
 
 // environment puts the variables into c.

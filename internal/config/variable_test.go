@@ -47,6 +47,7 @@ func TestEveryVariableSetsItsSetting(t *testing.T) {
 
 // needed are the variables without which a setting is refused.
 func needed(path string) map[string]string {
+	organization := map[string]string{"HOPGUARD_MERAKI_ORGANIZATION": "1234567"}
 	application := map[string]string{"HOPGUARD_AZURE_TENANTID": guid, "HOPGUARD_AZURE_CLIENTID": guid}
 	switch {
 	case path == "azure.credential":
@@ -55,6 +56,12 @@ func needed(path string) map[string]string {
 		application["HOPGUARD_AZURE_CREDENTIAL"] = "client-secret"
 	case path == "azure.tokenFile":
 		return map[string]string{"HOPGUARD_AZURE_CREDENTIAL": "workload-identity"}
+	case strings.HasPrefix(path, "meraki.key"):
+		return organization
+	case path == "meraki.organization":
+		return map[string]string{"MERAKI_DASHBOARD_API_KEY": "hunter2"}
+	case strings.HasPrefix(path, "events."):
+		return map[string]string{"HOPGUARD_API_LISTEN": ":8080"}
 	default:
 		return nil
 	}
@@ -70,7 +77,13 @@ func value(t *testing.T, path string) string {
 		"azure.tenantID": guid, "azure.clientID": guid, "azure.clientSecret": "hunter2", "azure.clientSecretEnv": "HOPGUARD_AZURE_TENANTID",
 		"azure.clientSecretFile": "testdata/ca.pem", "azure.tokenFile": "testdata/ca.pem", "azure.subscriptions": guid + "," + subscription,
 		"azure.parallel": "7", "azure.timeout": "7s", "store.kind": "memory", "store.path": "/x", "log.level": "debug",
-		"log.format": "json", "api.listen": ":8080",
+		"log.format": "json", "api.listen": ":8080", "meraki.baseURL": "http://localhost:8080/api/v1", "meraki.caFile": "testdata/ca.pem",
+		"meraki.organization": "7654321", "meraki.key": "hunter2", "meraki.keyEnv": "HOPGUARD_MERAKI_ORGANIZATION",
+		"meraki.keyFile": "testdata/ca.pem", "meraki.keyVault": vault, "meraki.requestsPerSecond": "2.5",
+	}
+	for _, source := range []string{"events.meraki.", "events.azureMonitor.", "events.eventGrid."} {
+		values[source+"secret"], values[source+"secretEnv"] = "hunter2", "HOPGUARD_API_LISTEN"
+		values[source+"secretFile"], values[source+"secretVault"] = "testdata/ca.pem", vault
 	}
 	v := values[path]
 	if v == "" {

@@ -42,10 +42,18 @@ const (
 	KindVMStatus Kind = "vm-status"
 	KindTCP      Kind = "tcp"
 	KindHTTP     Kind = "http"
+	KindICMP     Kind = "icmp"
+	KindMeraki   Kind = "meraki"
+	KindExec     Kind = "exec"
 )
 
 func (Kind) words() []string {
-	return []string{string(KindVMStatus), string(KindTCP), string(KindHTTP)}
+	return []string{string(KindVMStatus), string(KindTCP), string(KindHTTP), string(KindICMP), string(KindMeraki), string(KindExec)}
+}
+
+// dataPath reports whether a check of the kind asks the member itself, and not somebody who knows about it.
+func (k Kind) dataPath() bool {
+	return k == KindTCP || k == KindHTTP || k == KindICMP || k == KindExec
 }
 
 // Vote says how many failed checks make a member down.

@@ -1,0 +1,82 @@
+package config
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Vault returns a secret of an Azure Key Vault by its URL. It ends with ctx, and its error does not contain the secret.
+type Vault func(ctx context.Context, url string) (string, error)
+
+// place says where a secret is: at most one of its four fields beside setting is set.
+type place struct {
+	setting          string // of value; those of the others are setting and Env, File or Vault
+	value            Secret
+	env, file, vault string
+}
+
+// given lists the settings that are set.
+func (p place) given() []string {
+	var list []string
+	for _, s := range []struct {
+		name string
+		set  bool
+	}{{"", p.value != ""}, {"Env", p.env != ""}, {"File", p.file != ""}, {"Vault", p.vault != ""}} {
+		if s.set {
+			list = append(list, p.setting+s.name)
+		}
+	}
+	return list
+}
+
+// what is the secret in words.
+func (p place) what() string {
+	if p.setting == "meraki.key" {
+		return "key"
+	}
+	return "secret"
+}
+
+// load returns the secret from its place.
+func (p place) load(ctx context.Context, getenv func(string) string, vault Vault) (Secret, error) {
+	switch {
+	case p.value != "":
+		return p.value, nil
+	case p.env != "":
+		secret := getenv(p.env)
+		if strings.TrimSpace(secret) == "" {
+			return "", fmt.Errorf("read %sEnv: variable %q is not set", p.setting, p.env)
+		}
+		return Secret(secret), nil
+	case p.file != "":
+		data, err := readSmall(p.file)
+		if err != nil {
+			return "", fmt.Errorf("read %sFile: %w", p.setting, err)
+		}
+		secret := strings.TrimSpace(string(data))
+		if secret == "" {
+			return "", fmt.Errorf("read %sFile: %q: %w", p.setting, p.file, errEmpty)
+		}
+		return Secret(secret), nil
+	case p.vault != "":
+		if vault == nil {
+			return "", fmt.Errorf("read %sVault: %w", p.setting, errNoVault)
+		}
+		text, err := vault(ctx, p.vault)
+		if err != nil {
+			return "", fmt.Errorf("read %sVault: %w", p.setting, err)
+		}
+		secret := strings.TrimSpace(text)
+		if secret == "" {
+			return "", fmt.Errorf("read %sVault: %q: %w", p.setting, p.vault, errEmpty)
+		}
+		return Secret(secret), nil
+	default:
+		return "", fmt.Errorf("read %s: none is configured", p.setting)
+	}
+}
+
+// errNoVault says that whoever asked brought no way to read a vault.
+var errNoVault = errors.New("a key vault cannot be read here")

@@ -1,0 +1,68 @@
+package config
+
+import (
+	"context"
+	"regexp"
+	"strings"
+)
+
+// vaultPattern is the URL of a secret of an Azure Key Vault, in each of the clouds; schema.json says the same.
+var vaultPattern = regexp.MustCompile(`^https://[A-Za-z][A-Za-z0-9-]{1,22}[A-Za-z0-9]\.vault\.(azure\.net|usgovcloudapi\.net|azure\.cn)/secrets/[A-Za-z0-9-]{1,127}(/[0-9A-Fa-f]{32})?$`)
+
+// places lists the places of all secrets.
+func (c Config) places() []place {
+	return []place{
+		c.Azure.place(), c.Meraki.place(), c.Events.Meraki.place("events.meraki.secret"),
+		c.Events.AzureMonitor.place("events.azureMonitor.secret"), c.Events.EventGrid.place("events.eventGrid.secret"),
+	}
+}
+
+// placeForm finds what is wrong in each setting of a place. Nothing is shown of them: the most likely mistake is the secret
+// itself.
+func (r *rules) placeForm(p place) {
+	if p.value == hidden {
+		r.add(p.setting, hidden, "the "+p.what()+" itself: config show hides it")
+	}
+	if p.env != "" && !variablePattern.MatchString(p.env) {
+		r.add(p.setting+"Env", hidden, "the name of a variable: letters, digits and _")
+	}
+	if p.vault != "" && !vaultPattern.MatchString(p.vault) {
+		r.add(p.setting+"Vault", hidden, "the URL of a secret of an Azure Key Vault: https://VAULT.vault.azure.net/secrets/NAME, and /VERSION for one version")
+	}
+}
+
+// onePlace refuses a secret that is said in several ways.
+func (r *rules) onePlace(p place, needs ...string) {
+	if given := p.given(); len(given) > 1 {
+		r.add(p.setting, strings.Join(given, ", "), "only one of them", append(given, needs...)...)
+	}
+}
+
+// placed finds what is wrong outside the configuration: a variable or file that gives no secret. A vault is not asked.
+func (r *rules) placed(p place, getenv func(string) string) {
+	if p.value != "" || p.env == "" && p.file == "" {
+		return
+	}
+	_, err := p.load(context.Background(), getenv, nil) // neither a variable nor a file waits
+	switch {
+	case err == nil:
+	case p.env != "":
+		name := p.env
+		if name != strings.ToUpper(name) {
+			name = hidden // no usual name: perhaps it is the secret itself
+		}
+		r.add(p.setting+"Env", name, "the name of a variable that is set")
+	default:
+		r.add(p.setting+"File", p.file, "a readable file with the "+p.what()+": "+cause(err))
+	}
+}
+
+// isSecret reports whether the setting is a secret or says where one is.
+func isSecret(path string) bool {
+	for _, p := range (Config{}).places() {
+		if rest, ok := strings.CutPrefix(path, p.setting); ok && (rest == "" || rest == "Env" || rest == "File" || rest == "Vault") {
+			return true
+		}
+	}
+	return false
+}
