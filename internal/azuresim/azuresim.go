@@ -84,6 +84,7 @@ type Sim struct {
 	faults        []*injected
 	faultSeq      int
 	outages       map[string]bool
+	observer      Observer
 	fabric        fabric
 	calls         []*Call
 	gates         []*gate

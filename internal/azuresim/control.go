@@ -71,7 +71,7 @@ func (s *Sim) PowerOn(vm string) error {
 			return
 		}
 		s.force(r, powerRunning, now)
-		r.vm.hung, r.vm.up = false, now.Add(s.profile.BootTime)
+		r.vm.boot(now.Add(s.profile.BootTime))
 	})
 }
 
@@ -87,7 +87,8 @@ func (s *Sim) force(r *resource, power string, now time.Time) {
 	s.setPower(r, power, now)
 }
 
-// Hang stops a machine's guest: it neither forwards nor answers, while Compute goes on saying that it runs.
+// Hang stops the programs of a machine's guest: it forwards nothing and its ports are silent, while its kernel answers pings and
+// Compute goes on saying that it runs. See Panic for a kernel that stands still too.
 func (s *Sim) Hang(vm string) error {
 	return s.change(vm, func(r *resource, _ time.Time) { r.vm.hung = true })
 }
@@ -198,8 +199,11 @@ type Machine struct {
 	Appliance bool         `json:"appliance"`
 	Power     string       `json:"power"`
 	Hung      bool         `json:"hung"`
+	Panicked  bool         `json:"panicked,omitempty"`
 	Port      PortMode     `json:"port"`
-	Works     bool         `json:"works"` // the guest forwards now
+	Link      Link         `json:"link,omitzero"`
+	Alive     bool         `json:"alive"` // the guest's programs run
+	Works     bool         `json:"works"` // and forward now, also through its tunnels
 	Reason    string       `json:"reason,omitempty"`
 	Addresses []netip.Addr `json:"addresses"`
 }
@@ -213,8 +217,9 @@ func (s *Sim) Machines() []Machine {
 		if r.gone {
 			continue
 		}
-		m := Machine{ID: r.id, Name: r.name, Location: r.location, Appliance: r.vm.appliance, Power: r.vm.power, Hung: r.vm.hung, Port: r.vm.port}
-		m.Works, m.Reason = s.alive(r, now)
+		m := Machine{ID: r.id, Name: r.name, Location: r.location, Appliance: r.vm.appliance, Power: r.vm.power, Hung: r.vm.hung, Panicked: r.vm.panicked, Port: r.vm.port, Link: r.vm.link}
+		m.Alive, _ = s.alive(r, now)
+		m.Works, m.Reason = s.forwards(r, netip.Addr{}, now)
 		for _, key := range r.vm.nics {
 			for _, c := range s.resources[key].nic.configs {
 				m.Addresses = append(m.Addresses, c.addr)

@@ -165,6 +165,10 @@ func TestExposedPorts(t *testing.T) {
 		{"hang", func() error { return s.SetPort(vmxA, azuresim.PortHang) }, os.IsTimeout},
 		{"silent", func() error { return s.PowerOff(vmxA) }, os.IsTimeout},
 		{"back", func() error { return errors.Join(s.SetPort(vmxA, azuresim.PortOpen), s.PowerOn(vmxA)) }, func(err error) bool { return err == nil }},
+		{"cut off", func() error { s.SetObserver(azuresim.Observer{CutOff: true}); return nil }, os.IsTimeout},
+		{"mended", func() error { s.SetObserver(azuresim.Observer{}); return nil }, func(err error) bool { return err == nil }},
+		{"late", func() error { return s.SetLink(vmxA, azuresim.Link{Delay: time.Second}) }, os.IsTimeout},
+		{"in time", func() error { return s.SetLink(vmxA, azuresim.Link{}) }, func(err error) bool { return err == nil }},
 	}
 	for _, st := range steps {
 		if err := st.do(); err != nil {

@@ -21,7 +21,7 @@ type Hop struct {
 }
 
 // Forward follows a packet from a NIC to an address by the fabric's present routes, up to the first machine that must work for it:
-// the appliance of a user route, else the destination itself.
+// the appliance of a user route, else the destination itself. What a Link loses or delays is not part of it.
 func (s *Sim) Forward(nicID string, dst netip.Addr) (Hop, error) {
 	now := s.enter()
 	defer s.mu.Unlock()
@@ -29,10 +29,11 @@ func (s *Sim) Forward(nicID string, dst netip.Addr) (Hop, error) {
 	if err != nil {
 		return Hop{}, err
 	}
-	return s.forward(r, dst.Unmap(), now), nil
+	return s.forward(r, dst.Unmap(), now, s.alive), nil
 }
 
-func (s *Sim) forward(r *resource, dst netip.Addr, now time.Time) Hop {
+// forward is Forward; takes says whether a machine that has the destination's address takes the packet.
+func (s *Sim) forward(r *resource, dst netip.Addr, now time.Time, takes func(*resource, time.Time) (bool, string)) Hop {
 	subnet := s.resources[r.nic.configs[0].subnet]
 	if vm := s.lookup(r.nic.vm); vm != nil {
 		if ok, why := s.alive(vm, now); !ok {
@@ -51,7 +52,7 @@ func (s *Sim) forward(r *resource, dst netip.Addr, now time.Time) Hop {
 	case "VirtualAppliance":
 		return s.toAppliance(h, subnet, route, dst, now)
 	case "VnetLocal", "VNetPeering", "VNetGlobalPeering":
-		return s.toAddress(h, subnet.parent, dst, now)
+		return s.toAddress(h, subnet.parent, dst, now, takes)
 	case "None":
 		h.Reason = "route to None"
 	default: // Internet, VirtualNetworkGateway: out of this world
@@ -93,7 +94,7 @@ func (s *Sim) toAppliance(h Hop, subnet *resource, route EffectiveRoute, dst net
 	if h.Reason != "" {
 		return h
 	}
-	if ok, why := s.alive(vm, now); !ok {
+	if ok, why := s.forwards(vm, dst, now); !ok {
 		h.Reason = why
 		return h
 	}
@@ -113,7 +114,7 @@ func (s *Sim) takesForwarded(vnet, peer *resource) bool {
 }
 
 // toAddress delivers inside a network or to a peer.
-func (s *Sim) toAddress(h Hop, vnet *resource, dst netip.Addr, now time.Time) Hop {
+func (s *Sim) toAddress(h Hop, vnet *resource, dst netip.Addr, now time.Time, takes func(*resource, time.Time) (bool, string)) Hop {
 	nic := s.nicAt(vnet, dst, now)
 	if nic == nil {
 		h.Reason = "nobody has the address"
@@ -125,7 +126,7 @@ func (s *Sim) toAddress(h Hop, vnet *resource, dst netip.Addr, now time.Time) Ho
 		h.Reason = "the address is not attached to a machine"
 		return h
 	}
-	if ok, why := s.alive(vm, now); !ok {
+	if ok, why := takes(vm, now); !ok {
 		h.Reason = why
 		return h
 	}

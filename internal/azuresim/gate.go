@@ -108,7 +108,7 @@ func (g *gate) listen(addr string) error {
 // follow makes the port behave as the machine does now. A port that cannot be opened is tried again at the next time.
 func (g *gate) follow() {
 	now := g.s.enter()
-	want := g.s.reception(g.vm, g.port, now)
+	want := g.s.receptionAt(way{host: g.vm, open: !g.s.observer.CutOff}, g.port, now)
 	g.s.mu.Unlock()
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -147,7 +147,9 @@ func (g *gate) open() {
 			if err != nil {
 				return
 			}
-			g.s.conns.serve(conn, func(conn net.Conn) { g.s.respond(conn, g.vm.id, g.port) })
+			g.s.conns.serve(conn, func(conn net.Conn) {
+				g.s.respond(conn, func() answer { return g.s.answerOf(g.vm, g.port) })
+			})
 		}
 	})
 }

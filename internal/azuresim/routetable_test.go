@@ -16,7 +16,19 @@ import (
 // inBubble runs a test on the reference world in virtual time.
 func inBubble(t *testing.T, run func(t *testing.T, s *azuresim.Sim)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) { run(t, newSim(t, azuresim.Options{Seed: 7})) })
+	inWorld(t, azuresim.TwoRegions(azuresim.TwoRegionsOptions{}), run)
+}
+
+// inWorld is inBubble for another world.
+func inWorld(t *testing.T, w azuresim.World, run func(t *testing.T, s *azuresim.Sim)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		s, err := azuresim.New(w, azuresim.Options{Seed: 7})
+		if err != nil {
+			t.Fatal(err)
+		}
+		run(t, s)
+	})
 }
 
 // etags gives the table's etag and those of its routes, which must be one.

@@ -236,6 +236,13 @@ func (b *seeder) machine(m *VirtualMachine) {
 	}
 	r.vm = &vmState{power: power, appliance: m.Appliance, hostname: m.Hostname, ports: ports, port: PortOpen, changed: b.now, up: b.now, revision: 2}
 	r.etag = `"2"`
+	for _, text := range m.Behind {
+		addr, err := netip.ParseAddr(text)
+		if err != nil || !m.Appliance || s.inAzure(addr) {
+			b.bad("%s: behind %q: want an address outside of all networks, behind an appliance", r.id, text)
+		}
+		r.vm.behind = append(r.vm.behind, addr.Unmap())
+	}
 	var refs []any
 	var nics []*resource
 	for i := range m.NICs {

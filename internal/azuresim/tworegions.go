@@ -26,6 +26,8 @@ const (
 // TwoRegions is the reference world: two SD-WAN networks, in westeurope and northeurope, each with a vMX (vmx-a, vmx-b) in a
 // managed resource group of its own; workload networks, each with a small machine and peered with both; tagged route tables
 // whose routes to branch prefixes point at vmx-a; an untagged table and one of another group (apac), which must never change.
+// Behind both is the branch address 172.16.0.10, to which a table's first route leads; behind vmx-a alone is 172.31.1.10, behind vmx-b
+// alone 172.31.2.10 (with IPv6 also fd00:8000::10, fd00:9001::10 and fd00:9002::10): targets for probing through one of them.
 // Principals: "hopguard" (least rights, also the managed identity), "reader", "owner".
 func TwoRegions(o TwoRegionsOptions) World {
 	o = o.withDefaults()
@@ -96,9 +98,13 @@ func (o TwoRegionsOptions) appliance(i int, hub VirtualNetwork) VirtualMachine {
 	if o.IPv6 {
 		nic.IPConfigurations = append(nic.IPConfigurations, IPConfiguration{Name: "ipconfig2", Address: fmt.Sprintf("fd00:%d::4", i+1), Subnet: subnet})
 	}
+	behind := []string{"172.16.0.10", fmt.Sprintf("172.31.%d.10", i+1)}
+	if o.IPv6 {
+		behind = append(behind, "fd00:8000::10", fmt.Sprintf("fd00:900%d::10", i+1))
+	}
 	return VirtualMachine{
 		Subscription: hub.Subscription, ResourceGroup: "mrg-vmx-" + letter, Name: "vmx-" + letter, Location: hub.Location,
-		Zones: []string{"1"}, Appliance: true, Ports: []int{80, 443}, Hostname: "vmx-" + letter + ".example", NICs: []NetworkInterface{nic},
+		Zones: []string{"1"}, Appliance: true, Ports: []int{80, 443}, Behind: behind, Hostname: "vmx-" + letter + ".example", NICs: []NetworkInterface{nic},
 	}
 }
 

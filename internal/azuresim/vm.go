@@ -2,7 +2,9 @@ package azuresim
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -27,12 +29,19 @@ type vmState struct {
 	ports     []int
 	nics      []string // keys
 
-	up      time.Time // the guest works from then on, if the machine runs
-	hung    bool
-	port    PortMode
-	restart bool // the guest is down for a restart
-	forced  int  // how often the power was changed behind ARM's back
-	changed time.Time
+	behind []netip.Addr // what its tunnels lead to
+
+	up       time.Time // the guest works from then on, if the machine runs
+	hung     bool      // its programs stand still, its kernel does not
+	panicked bool      // its kernel stands still too
+	idle     bool      // it forwards nothing
+	cut      bool      // its tunnels are down
+	link     Link
+	dice     *rand.Rand // decides what the link loses
+	port     PortMode
+	restart  bool // the guest is down for a restart
+	forced   int  // how often the power was changed behind ARM's back
+	changed  time.Time
 }
 
 // vmSnapshot is a machine's power at a time, for lists that lag.
@@ -106,7 +115,7 @@ func (s *Sim) instanceView(r *resource, v vmSnapshot, now time.Time) object {
 	o := object{}
 	agent := object{{"vmAgentVersion", "Unknown"}, {"statuses", []any{agentStatus("ProvisioningState/Unavailable", "Warning", "Not Ready", "VM Agent is unresponsive.", now)}}}
 	switch {
-	case v.power != powerRunning || r.vm.appliance:
+	case v.power != powerRunning || r.vm.appliance || r.vm.panicked: // how soon the agent's silence is seen is [U]
 	case now.Before(v.up):
 		agent.set("statuses", []any{agentStatus("ProvisioningState/Unavailable", "Warning", "Not Ready", "VM status blob is found but not yet populated.", now)})
 	default:
@@ -198,8 +207,8 @@ func (s *Sim) vmAction(name string) handler {
 		op := s.begin(rq, r, name, s.profile.VMActionTime, func(at time.Time) {
 			if v.forced == forced && (was != after || name == "restart") {
 				s.setPower(r, after, at)
-				v.hung, v.restart = false, false
-				v.up = at.Add(s.profile.BootTime)
+				v.restart = false
+				v.boot(at.Add(s.profile.BootTime))
 				s.commit(r, at)
 			}
 		}, func(at time.Time) {
@@ -218,25 +227,6 @@ func (s *Sim) vmAction(name string) handler {
 // setPower changes the power state.
 func (s *Sim) setPower(r *resource, power string, at time.Time) {
 	r.vm.power, r.vm.changed = power, at
-}
-
-// alive reports whether the guest works: the machine runs, has booted, does not hang, and its region is there.
-func (s *Sim) alive(r *resource, now time.Time) (ok bool, reason string) {
-	v := r.vm
-	switch {
-	case s.outages[lower(r.location)]:
-		return false, "region outage"
-	case v.power != powerRunning:
-		return false, "NVA off: " + v.power
-	case v.restart:
-		return false, "NVA restarts"
-	case now.Before(v.up):
-		return false, "NVA boots"
-	case v.hung:
-		return false, "NVA hung"
-	default:
-		return true, ""
-	}
 }
 
 // putVM creates or changes a machine. Of the model only what a client can check is completed.

@@ -108,6 +108,8 @@ type VirtualMachine struct {
 	PowerState string `yaml:"powerState,omitempty"`
 	// Ports are the open TCP ports; others refuse. Empty means 80 and 443 on an appliance, none elsewhere.
 	Ports []int `yaml:"ports,omitempty"`
+	// Behind are addresses outside of Azure that this appliance's tunnels lead to: they answer pings and HTTP. One may be behind several.
+	Behind []string `yaml:"behind,omitempty"`
 	// Hostname is a name under which DialContext finds the machine's primary address.
 	Hostname string             `yaml:"hostname,omitempty"`
 	NICs     []NetworkInterface `yaml:"nics"`
