@@ -15,10 +15,11 @@ type fabric struct {
 	wanted     map[string]string          // subnet key to table key, as the control plane has it
 	associated map[string]string          // the same, in effect
 	addresses  map[netip.Addr][]*resource // NICs that have an address; networks may overlap
+	behind     map[netip.Addr][]*resource // appliances that lead to an address outside
 }
 
 func newFabric() fabric {
-	return fabric{tables: map[string][]udr{}, wanted: map[string]string{}, associated: map[string]string{}, addresses: map[netip.Addr][]*resource{}}
+	return fabric{tables: map[string][]udr{}, wanted: map[string]string{}, associated: map[string]string{}, addresses: map[netip.Addr][]*resource{}, behind: map[netip.Addr][]*resource{}}
 }
 
 // udr is a user-defined route in effect. Routes that cannot be read (a service tag, a malformed prefix) do nothing.

@@ -242,6 +242,7 @@ func (b *seeder) machine(m *VirtualMachine) {
 			b.bad("%s: behind %q: want an address outside of all networks, behind an appliance", r.id, text)
 		}
 		r.vm.behind = append(r.vm.behind, addr.Unmap())
+		s.fabric.behind[addr.Unmap()] = append(s.fabric.behind[addr.Unmap()], r)
 	}
 	var refs []any
 	var nics []*resource

@@ -27,8 +27,8 @@ func (s *Sim) way(source, dst netip.Addr, now time.Time) way {
 		if host := s.machineAt(dst.String()); host != nil {
 			return way{host: host, open: true}
 		}
-		for _, r := range s.leading(dst) {
-			if ok, _ := s.forwards(r, dst, now); ok && s.takesPackets(r) {
+		for _, r := range s.fabric.behind[dst] {
+			if ok, _ := s.forwards(r, dst, now); ok && !r.gone && s.takesPackets(r) {
 				return way{via: r, open: true}
 			}
 		}
@@ -47,13 +47,6 @@ func (s *Sim) way(source, dst netip.Addr, now time.Time) way {
 		host := s.machineAt(dst.String())
 		return way{host: host, via: vm, open: host != nil}
 	}
-}
-
-// leading are the appliances that an address is behind, ordered by id.
-func (s *Sim) leading(dst netip.Addr) []*resource {
-	return slices.DeleteFunc(s.all(s.kinds[lower(typeVM)], ""), func(r *resource) bool {
-		return r.gone || !slices.Contains(r.vm.behind, dst)
-	})
 }
 
 // takesPackets reports whether Azure hands a machine packets that are not for it.
