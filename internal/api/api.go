@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"hopguard/internal/appliance"
@@ -29,13 +30,19 @@ type Group struct {
 	Report *controller.Report
 }
 
-// Server serves the API. All fields are required.
+// Server serves the API. All fields but Events are required.
 type Server struct {
 	// Groups returns the present state. It is called by several goroutines at once.
 	Groups func() []Group
 	Now    func() time.Time
 	Log    *slog.Logger
+	// Events takes the requests below EventsPath; nil if none are taken. It gets them
+	// as they are, and answers them as it sees fit.
+	Events http.Handler
 }
+
+// EventsPath is where the paths of Server.Events begin.
+const EventsPath = "/v1/events/"
 
 const (
 	// readyIntervals is how many intervals old the newest tick of a group may be.
@@ -98,7 +105,16 @@ func (s Server) Handler() http.Handler {
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		problem{Title: "not found", Status: http.StatusNotFound, Detail: "there is /livez, /readyz and /v1/status, but no " + r.URL.Path}.write(w)
 	})
-	return mux
+	if s.Events == nil {
+		return mux
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, EventsPath) {
+			s.Events.ServeHTTP(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
 }
 
 // live says that the process answers, which is all that it says.

@@ -40,8 +40,12 @@ type Options struct {
 	Getenv func(string) string
 	// Transport carries the requests to Azure; nil is the network.
 	Transport http.RoundTripper
-	// Dial opens the connections of checks; nil is the network.
+	// Dial opens the connections of checks, and Ping sends their echo requests; nil is
+	// the network.
 	Dial probe.DialFunc
+	Ping probe.PingFunc
+	// Meraki carries the requests to the Meraki cloud; nil is the network.
+	Meraki http.RoundTripper
 	// Saw is told what happens during ticks, from several goroutines at once; it
 	// must not block. Nil if nobody listens.
 	Saw func(controller.Event)
@@ -50,8 +54,8 @@ type Options struct {
 	Reported func(*controller.Report)
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
-	// Rand spreads the starts of processes that begin together; nil is the
-	// runtime's own source.
+	// Rand spreads the starts of processes that begin together, and of checks; nil is
+	// the runtime's own source.
 	Rand *rand.Rand
 }
 
@@ -65,7 +69,21 @@ type App struct {
 	rand     *rand.Rand
 	term     lease.Local
 	groups   []*group
+	devices  *devices  // nil without the Meraki cloud
+	listener *listener // nil if no sender of events is believed
 }
+
+// world is what all groups share.
+type world struct {
+	cloud   *azure.Client
+	devices *devices // nil without the Meraki cloud
+	records controller.Records
+	limit   chan struct{}
+}
+
+// mostRounds is how many rounds of checks are under way at most, in all groups. Each
+// holds a few goroutines and sockets for as long as its timeout.
+const mostRounds = 1024
 
 // New wires everything. It asks nothing of Azure; it reads the secret and the
 // files that the configuration names.
@@ -97,9 +115,22 @@ func New(o Options) (*App, error) {
 		term:     lease.Local{Holder: fmt.Sprintf("%s/%d", host, os.Getpid())},
 	}
 	o.Saw = a.saw(o.Saw)
-	records := newRecords(o.Config.Store, o.Now)
+	var vault config.Vault
+	devices, err := newDevices(o, vault)
+	if err != nil {
+		return nil, fmt.Errorf("meraki: %w", err)
+	}
+	a.devices = devices
+	shared := world{cloud: cloud, devices: devices, records: newRecords(o.Config.Store, o.Now), limit: make(chan struct{}, mostRounds)}
 	for _, c := range o.Config.Groups {
-		a.groups = append(a.groups, newGroup(c, o, cloud, records))
+		g, err := newGroup(c, o, shared)
+		if err != nil {
+			return nil, fmt.Errorf("group %s: %w", c.Name, err)
+		}
+		a.groups = append(a.groups, g)
+	}
+	if a.listener, err = a.newListener(o, vault); err != nil {
+		return nil, err
 	}
 	return a, nil
 }
@@ -151,7 +182,7 @@ func (a *App) Tick(ctx context.Context, name appliance.GroupName, req controller
 	if g == nil {
 		return a.failed(name, req, fmt.Errorf("no group is called %q", name))
 	}
-	return a.tick(ctx, g, req, false)
+	return a.tick(ctx, g, req)
 }
 
 // TickAll makes one pass over every group, all at once, and returns the reports
@@ -160,14 +191,14 @@ func (a *App) TickAll(ctx context.Context, req controller.Request) []*controller
 	reports := make([]*controller.Report, len(a.groups))
 	var wg sync.WaitGroup
 	for i, g := range a.groups {
-		wg.Go(func() { reports[i] = a.tick(ctx, g, req, false) })
+		wg.Go(func() { reports[i] = a.tick(ctx, g, req) })
 	}
 	wg.Wait()
 	return reports
 }
 
-// tick is one pass with a term. paced leaves out the checks that are not due yet.
-func (a *App) tick(ctx context.Context, g *group, req controller.Request, paced bool) *controller.Report {
+// tick is one pass with a term.
+func (a *App) tick(ctx context.Context, g *group, req controller.Request) *controller.Report {
 	select {
 	case g.turn <- struct{}{}:
 	case <-ctx.Done():
@@ -178,7 +209,6 @@ func (a *App) tick(ctx context.Context, g *group, req controller.Request, paced 
 	if err != nil {
 		return a.failed(g.controller.Group.Name, req, err)
 	}
-	g.prober.begin(paced)
 	r := g.controller.Tick(ctx, term, req)
 	g.alert(r, a.now())
 	return r

@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"encoding/json"
+	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -12,6 +13,7 @@ import (
 	"hopguard/internal/config"
 	"hopguard/internal/controller"
 	"hopguard/internal/decide"
+	"hopguard/internal/probe"
 )
 
 // world is a simulated Azure and a configuration for it.
@@ -19,6 +21,8 @@ type world struct {
 	*azuresim.Sim
 	reference azuresim.World
 	config    config.Config
+	dial      probe.DialFunc
+	meraki    http.RoundTripper // nil without the Meraki cloud
 }
 
 // newWorld makes the reference world and a configuration of one group for it.
@@ -29,6 +33,7 @@ func newWorld(t *testing.T, o azuresim.TwoRegionsOptions) world {
 	if w.Sim, err = azuresim.New(w.reference, azuresim.Options{Seed: 1}); err != nil {
 		t.Fatal(err)
 	}
+	w.dial = w.DialContext
 	g := config.DefaultGroup()
 	g.Name = "emea"
 	for _, vm := range w.reference.VirtualMachines {
@@ -52,7 +57,7 @@ func (w world) open(t *testing.T) *app.App {
 	if err := w.config.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	a, err := app.New(app.Options{Config: w.config, Transport: w.Transport(), Dial: w.DialContext})
+	a, err := app.New(app.Options{Config: w.config, Transport: w.Transport(), Dial: w.dial, Meraki: w.meraki})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"net/http"
 	"time"
 
 	"hopguard/internal/appliance"
@@ -12,13 +13,28 @@ var AzureSettings = azureSettings
 
 // Wiring is what of a group cannot be seen in its controller.
 type Wiring struct {
-	Set                    probe.Set
-	Every                  map[string]time.Duration
-	Interval, UnknownAlert time.Duration
+	Set                     probe.Set
+	Timings                 []probe.Timing
+	Reconcile, UnknownAlert time.Duration
 }
 
 // WiringOf returns it.
 func (a *App) WiringOf(name appliance.GroupName) Wiring {
 	g := a.group(name)
-	return Wiring{Set: g.prober.set, Every: g.prober.every, Interval: g.interval, UnknownAlert: g.unknownAlert}
+	return Wiring{Set: g.schedule.Set, Timings: g.schedule.Checks, Reconcile: g.reconcile, UnknownAlert: g.unknownAlert}
 }
+
+// EventHandler takes events; nil if no sender is believed.
+func (a *App) EventHandler() http.Handler { return a.listener.handlerOf() }
+
+// EventSecrets are what the senders of events prove themselves with.
+func (a *App) EventSecrets() map[string]string {
+	m := map[string]string{}
+	for _, s := range a.listener.sources {
+		m[string(s.name)] = string(s.get())
+	}
+	return m
+}
+
+// Devices asks the Meraki cloud.
+func (a *App) Devices() probe.DeviceReader { return a.devices }

@@ -2,11 +2,11 @@ package app
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"time"
 
 	"hopguard/internal/appliance"
-	"hopguard/internal/azure"
 	"hopguard/internal/config"
 	"hopguard/internal/controller"
 	"hopguard/internal/decide"
@@ -17,47 +17,65 @@ import (
 // group is one controller with what belongs to it between ticks.
 type group struct {
 	controller *controller.Controller
-	prober     *prober
-	// interval is the time between two starts of its ticks in Run: the smallest of
-	// its checks' intervals.
-	interval     time.Duration
+	// schedule makes the checks while Run does not tick.
+	schedule *probe.Schedule
+	// reconcile is the time between two ticks of Run when nothing happens.
+	reconcile    time.Duration
 	unknownAlert time.Duration
 	// turn is held by the tick that is under way.
 	turn chan struct{}
+	// nudged holds one when a tick shall be made now.
+	nudged chan struct{}
 
 	mu     sync.Mutex
 	latest *controller.Report
 }
 
-func newGroup(c config.Group, o Options, cloud *azure.Client, records controller.Records) *group {
+// newGroup wires one group to what all groups share.
+func newGroup(c config.Group, o Options, w world) (*group, error) {
 	members := newMembers(c.Members)
 	known := &addresses{}
-	g := &group{
-		prober:       newProber(c, members, known, cloud, o),
-		interval:     interval(c.Checks),
-		unknownAlert: c.Policy.UnknownAlert,
-		turn:         make(chan struct{}, 1),
+	questions := asker{Options: o, world: w, known: known}
+	set := probe.Set{Members: members, Checks: questions.checks(c.Checks), Witness: questions.witness(c.Witness), Now: o.Now}
+	windows, err := windows(c.Policy.Windows)
+	if err != nil {
+		return nil, err
 	}
 	identity := appliance.Group{
 		Name: appliance.GroupName(c.Name), Preferred: appliance.MemberName(c.Preferred), Members: members,
 	}
-	g.controller = &controller.Controller{
-		Group: identity,
-		Policy: decide.Policy{
-			Group: identity, Failback: failback(c.Policy.Failback), FailbackDelay: c.Policy.FailbackDelay,
-			HoldDown: c.Policy.HoldDown, MaxTransitions: c.Policy.MaxTransitions, Per: c.Policy.Per,
+	return &group{
+		schedule:     &probe.Schedule{Set: set, Checks: timings(c.Checks), Limit: w.limit, Rand: fork(o.Rand)},
+		reconcile:    c.Reconcile,
+		unknownAlert: c.Policy.UnknownAlert,
+		turn:         make(chan struct{}, 1),
+		nudged:       make(chan struct{}, 1),
+		controller: &controller.Controller{
+			Group: identity,
+			Policy: decide.Policy{
+				Group: identity, Failback: failback(c.Policy.Failback), FailbackDelay: c.Policy.FailbackDelay, Windows: windows,
+				HoldDown: c.Policy.HoldDown, MaxTransitions: c.Policy.MaxTransitions, Per: c.Policy.Per,
+			},
+			Checks:    counted(c.Checks),
+			Vote:      vote(c),
+			Witness:   len(set.Witness) > 0,
+			Selection: selection(c.Routes),
+			Verify:    controller.Verify{NICs: resources(c.Verify.NICs), Timeout: c.Verify.Timeout},
+			Prober:    prober{set: set, known: known, cloud: w.cloud, lacking: lacking(c.Checks)},
+			Records:   learning{Records: w.records, known: known},
+			Cloud:     w.cloud,
+			Now:       o.Now,
+			Saw:       o.Saw,
 		},
-		Checks:    counted(c.Checks),
-		Vote:      vote(c),
-		Selection: selection(c.Routes),
-		Verify:    controller.Verify{NICs: resources(c.Verify.NICs), Timeout: c.Verify.Timeout},
-		Prober:    g.prober,
-		Records:   learning{Records: records, known: known},
-		Cloud:     cloud,
-		Now:       o.Now,
-		Saw:       o.Saw,
+	}, nil
+}
+
+// fork returns a source of its own for one user, or nil for nil.
+func fork(r *rand.Rand) *rand.Rand {
+	if r == nil {
+		return nil
 	}
-	return g
+	return rand.New(rand.NewPCG(r.Uint64(), r.Uint64()))
 }
 
 func newMembers(list []config.Member) []appliance.Member {
@@ -99,6 +117,19 @@ func vote(c config.Group) decide.Vote {
 	}
 }
 
+// windows are when traffic may return by itself.
+func windows(list []config.Window) ([]decide.Window, error) {
+	var out []decide.Window
+	for _, c := range list {
+		next, err := c.Schedule()
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, decide.Window{Next: next, For: c.For})
+	}
+	return out, nil
+}
+
 func selection(c config.Routes) route.Selection {
 	s := route.Selection{TagName: c.Tag.Name, TagValue: c.Tag.Value, Names: c.Names, Prefixes: c.Prefixes}
 	for _, ref := range c.Critical {
@@ -113,63 +144,6 @@ func resources(ids []config.ResourceID) []appliance.ResourceID {
 		out = append(out, appliance.ResourceID(id))
 	}
 	return out
-}
-
-// counted are the checks as far as a tick counts them.
-func counted(list []config.Check) []controller.Check {
-	var checks []controller.Check
-	for _, c := range list {
-		checks = append(checks, controller.Check{
-			Check:   decide.Check{Name: c.Name, Fall: c.Fall, Rise: c.Rise, DataPath: dataPath(c.Kind)},
-			Confirm: c.ConfirmInterval,
-		})
-	}
-	return checks
-}
-
-// asked are the checks as far as they are asked of members.
-func asked(list []config.Check, known *addresses, power probe.PowerReader, dial probe.DialFunc) []probe.Check {
-	var checks []probe.Check
-	for _, c := range list {
-		checks = append(checks, probe.Check{
-			Name: c.Name, Timeout: c.Timeout, Question: question(c, known, power, dial), DataPath: dataPath(c.Kind),
-		})
-	}
-	return checks
-}
-
-// dataPath reports whether a check asks the member itself, and not Azure.
-func dataPath(k config.Kind) bool { return k != config.KindVMStatus }
-
-func question(c config.Check, known *addresses, power probe.PowerReader, dial probe.DialFunc) probe.Question {
-	targets := map[appliance.MemberName]string{}
-	for name, target := range c.Targets {
-		targets[appliance.MemberName(name)] = target
-	}
-	switch c.Kind {
-	case config.KindVMStatus:
-		return probe.VMStatus{Power: power}
-	case config.KindTCP:
-		return probe.TCP{Targets: targets, Port: uint16(c.Port), Address: known.of, Dial: dial}
-	case config.KindHTTP:
-		return probe.HTTP{
-			Targets: targets, URL: c.URL, Port: uint16(c.Port), Address: known.of, Status: c.Status, Body: c.Body,
-			ServerName: c.ServerName, InsecureSkipVerify: c.InsecureSkipVerify, Dial: dial,
-		}
-	default:
-		panic(fmt.Sprintf("app: check kind %q", string(c.Kind)))
-	}
-}
-
-// interval is the smallest interval of the checks.
-func interval(checks []config.Check) time.Duration {
-	var least time.Duration
-	for _, c := range checks {
-		if least == 0 || c.Interval < least {
-			least = c.Interval
-		}
-	}
-	return least
 }
 
 // alert warns of an active member of which nothing has been known for too long.

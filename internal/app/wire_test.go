@@ -54,6 +54,22 @@ func wireCases(file string) []struct {
 	hop := func(h config.Hop) func(*config.Config) {
 		return func(c *config.Config) { c.Groups[0].Members[0].Hops = []config.Hop{h} }
 	}
+	kind := func(kind config.Kind, f func(*config.Check)) func(*config.Config) {
+		return func(c *config.Config) {
+			k := config.DefaultCheck(kind)
+			k.Name = "x"
+			f(&k)
+			c.Groups[0].Checks[0] = k
+			c.Meraki.Organization, c.Meraki.KeyEnv = "549236", "KEY"
+		}
+	}
+	window := func(w config.Window) func(*config.Config) {
+		return group(func(g *config.Group) { g.Policy.Windows = []config.Window{w} })
+	}
+	opening := func(w wired) any {
+		o := w.controller.Policy.Windows[0]
+		return o.Next(time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)).Format(time.RFC3339) + " " + o.For.String()
+	}
 	firstHop := func(w wired) any { return w.controller.Group.Members[0].Hops[0] }
 	const id = "/subscriptions/5b5c1a10-0000-4000-8000-000000000001/resourceGroups/rg/providers/Microsoft.Network/networkInterfaces/nic"
 	return []struct {
@@ -118,10 +134,11 @@ func wireCases(file string) []struct {
 			}
 			return paths
 		}, []bool{false, false, true, true, true, true}},
-		{"groups.checks.interval", check(1, func(k *config.Check) { k.Interval = 7 * time.Second }), func(w wired) any { return w.Every["tcp"] }, 7 * time.Second},
-		{"groups.checks.interval", check(1, func(k *config.Check) { k.Interval = 7 * time.Second }), func(w wired) any { return w.Interval }, 7 * time.Second},
+		{"groups.checks.interval", check(1, func(k *config.Check) { k.Interval = 7 * time.Second }), func(w wired) any { return w.Timings[1].Interval }, 7 * time.Second},
 		{"groups.checks.timeout", check(1, func(k *config.Check) { k.Timeout = 1500 * time.Millisecond }), func(w wired) any { return w.Set.Checks[1].Timeout }, 1500 * time.Millisecond},
 		{"groups.checks.confirmInterval", check(1, func(k *config.Check) { k.ConfirmInterval = time.Second }), func(w wired) any { return w.controller.Checks[1].Confirm }, time.Second},
+		{"groups.checks.confirmInterval", check(1, func(k *config.Check) { k.ConfirmInterval = time.Second }), func(w wired) any { return w.Timings[1].Confirm }, time.Second},
+		{"groups.checks.fresh", check(1, func(k *config.Check) { k.Fresh = 7 * time.Second }), func(w wired) any { return w.controller.Checks[1].Fresh }, 7 * time.Second},
 		{"groups.checks.fall", check(1, func(k *config.Check) { k.Fall = 7 }), func(w wired) any { return w.controller.Checks[1].Fall }, 7},
 		{"groups.checks.rise", check(1, func(k *config.Check) { k.Rise = 7 }), func(w wired) any { return w.controller.Checks[1].Rise }, 7},
 		{"groups.checks.port", check(1, func(k *config.Check) { k.Targets, k.Port = nil, 7 }), func(w wired) any { return w.tcp().Port }, uint16(7)},
@@ -135,16 +152,57 @@ func wireCases(file string) []struct {
 		{"groups.checks.body", check(2, func(k *config.Check) { k.Body = "ok" }), func(w wired) any { return w.http().Body }, "ok"},
 		{"groups.checks.insecureSkipVerify", check(2, func(k *config.Check) { k.InsecureSkipVerify = true }), func(w wired) any { return w.http().InsecureSkipVerify }, true},
 		{"groups.checks.serverName", check(2, func(k *config.Check) { k.ServerName = "s" }), func(w wired) any { return w.http().ServerName }, "s"},
+		{"groups.checks.caFile", check(2, func(k *config.Check) { k.CAFile = file }), func(w wired) any { return w.http().CAFile }, file},
+		{"groups.checks.source", check(1, func(k *config.Check) { k.Source = netip.MustParseAddr("10.9.0.1") }), func(w wired) any { return w.tcp().From.Source.String() }, "10.9.0.1"},
+		{"groups.checks.source", check(2, func(k *config.Check) { k.Source = netip.MustParseAddr("10.9.0.1") }), func(w wired) any { return w.http().From.Source.String() }, "10.9.0.1"},
+		{"groups.checks.interface", check(1, func(k *config.Check) { k.Interface = "eth7" }), func(w wired) any { return w.tcp().From.Interface }, "eth7"},
+		{"groups.checks.kind", kind(config.KindICMP, func(k *config.Check) {
+			k.Source, k.Interface, k.Targets = netip.MustParseAddr("10.9.0.1"), "eth7", map[string]string{"vmx-a": "10.8.0.1"}
+		}), func(w wired) any {
+			q := w.Set.Checks[0].Question.(probe.ICMP)
+			return fmt.Sprintln(q.From, q.Targets, w.Set.Checks[0].DataPath, w.controller.Checks[0].Second)
+		}, " from 10.9.0.1 by eth7 map[vmx-a:10.8.0.1] true false\n"},
+		{"groups.checks.command", kind(config.KindExec, func(k *config.Check) { k.Command = []string{"true", "-x", "y"} }), func(w wired) any {
+			q := w.Set.Checks[0].Question.(probe.Exec)
+			return fmt.Sprintln(q.Command, q.Args, q.Address != nil, w.Set.Checks[0].DataPath)
+		}, "true [-x y] true true\n"},
+		{"groups.checks.ping", kind(config.KindMeraki, func(k *config.Check) { k.Ping, k.Targets = true, map[string]string{"vmx-a": "Q2XX-AAAA-0001"} }), func(w wired) any {
+			q := w.Set.Checks[0].Question.(probe.Meraki)
+			return fmt.Sprint(q.Ping, q.Serials, q.Devices != nil, w.Set.Checks[0].DataPath, w.controller.Checks[0].Second)
+		}, "true map[vmx-a:Q2XX-AAAA-0001] true false true"},
+		{"groups.witness.targets", group(func(g *config.Group) {
+			g.Witness = config.Witness{Targets: []string{"tcp://w:7", "icmp://10.9.0.9", "https://w/x"}, Timeout: time.Second}
+		}), func(w wired) any {
+			var all []string
+			for _, c := range w.Set.Witness {
+				all = append(all, fmt.Sprintf("%s %T %s", c.Name, c.Question, c.Timeout))
+			}
+			return fmt.Sprint(all, w.Set.Witness[0].Question.(probe.TCP).Targets, w.Set.Witness[1].Question.(probe.ICMP).Targets, w.Set.Witness[2].Question.(probe.HTTP).Targets, w.controller.Witness)
+		}, "[tcp://w:7 probe.TCP 1s icmp://10.9.0.9 probe.ICMP 1s https://w/x probe.HTTP 1s] map[:w:7] map[:10.9.0.9] map[:https://w/x] true"},
+		{"groups.witness.timeout", func(*config.Config) {}, func(w wired) any { return w.controller.Witness }, false},
+		{"groups.policy.failbackWindows.cron", window(config.Window{Cron: "0 2 * * *", For: time.Hour, Timezone: "UTC"}), opening, "2026-11-22T02:00:00Z 1h0m0s"},
+		{"groups.policy.failbackWindows.for", window(config.Window{Cron: "0 2 * * *", For: 3 * time.Hour, Timezone: "UTC"}), opening, "2026-11-22T02:00:00Z 3h0m0s"},
+		{"groups.policy.failbackWindows.timezone", window(config.Window{Cron: "0 2 * * *", For: time.Hour, Timezone: "Asia/Tokyo"}), opening, "2026-11-22T17:00:00Z 1h0m0s"},
+		{"groups.reconcile", group(func(g *config.Group) { g.Reconcile = 7 * time.Second }), func(w wired) any { return w.Reconcile }, 7 * time.Second},
 	}
 }
 
 // elsewhere names the tests of settings that no controller knows.
 func elsewhere() map[string]string {
-	return map[string]string{
+	m := map[string]string{
 		"log.level":  "cli: config.txtar",
 		"log.format": "cli: TestRunWatchesAndServesTheAPI",
 		"api.listen": "cli: TestRunWatchesAndServesTheAPI",
 	}
+	for _, key := range []string{"baseURL", "caFile", "organization", "key", "keyEnv", "keyFile", "keyVault", "requestsPerSecond"} {
+		m["meraki."+key] = "TestMerakiSettingsReachTheCloud"
+	}
+	for _, source := range []string{"meraki", "azureMonitor", "eventGrid"} {
+		for _, key := range []string{"secret", "secretEnv", "secretFile", "secretVault"} {
+			m["events."+source+"."+key] = "TestEventSecretsAreRead"
+		}
+	}
+	return m
 }
 
 func storeOf(w wired) any {

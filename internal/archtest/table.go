@@ -47,7 +47,7 @@ func House() Table {
 		driven = "appliance decide route peering probe lease store controller journal config app azuresim"
 		// app wires everything; only the stand-ins that drive it are out of reach.
 		all = "appliance decide route peering probe lease store controller journal config " +
-			"azure azuresim meraki notify api web functions"
+			"azure azuresim meraki events notify api web functions"
 	)
 	return Table{
 		// The vocabulary and the pure core: data in, data out.
@@ -76,7 +76,7 @@ func House() Table {
 		{Package: "functions"},
 		{Package: "events", Traits: Owned},
 		{Package: "config"},
-		{Package: "app", May: all, Tests: "sim lab", Traits: Clock | Owned},
+		{Package: "app", May: all, Tests: "merakisim sim lab", Traits: Clock | Owned},
 		// The terminal is a view of a tick: it names what it orders and shows.
 		{Package: "cli", May: "app config api azuresim sim lab appliance controller decide journal",
 			Tests: "route store", Traits: Clock},

@@ -10,9 +10,11 @@ func newRunCmd(g *global) *cobra.Command {
 	return &cobra.Command{
 		Use:   "run",
 		Short: "Watch every group, and move routes when it must be",
-		Long: `Run ticks every group at the smallest interval of its checks until it gets SIGINT
-or SIGTERM. What it does is in the log, on standard error. If api.listen is set, it
-serves /livez, /readyz and /v1/status there.`,
+		Long: `Run makes each check at its own interval until it gets SIGINT or SIGTERM. When a
+verdict changes, when an event comes, and every "reconcile" it ticks: it decides, and
+makes the routes equal to the record. What it does is in the log, on standard error.
+If api.listen is set, it serves /livez, /readyz and /v1/status there, and takes events
+below /v1/events from the senders that the configuration believes.`,
 		Example: `  hopguard run --config /etc/hopguard/hopguard.yaml
   hopguard run --log-level debug --log-format text`,
 		Args: usage(cobra.NoArgs),

@@ -8,16 +8,25 @@ import (
 	"hopguard/internal/decide"
 )
 
+// Rules say how the group's observations are judged.
+func (c *Controller) Rules() decide.Rules {
+	rules := decide.Rules{Group: c.Group, Vote: c.Vote, Witness: c.Witness}
+	for _, check := range c.Checks {
+		rules.Checks = append(rules.Checks, check.Check)
+	}
+	return rules
+}
+
 // settle observes until every check has counted to its end: a check that has
 // begun to fall or to rise is repeated every Confirm, and the others with it, so
 // that the verdict on the standby is as young as the one on the active member.
 // Each check is repeated a bounded number of times, so that unknown outcomes end
 // it too, and by itself, so that a fast one does not use up the tries of a slow one.
 func (c *Controller) settle(ctx context.Context, before decide.Health) (decide.Health, []appliance.Observation) {
-	rules := decide.Rules{Group: c.Group, Checks: make([]decide.Check, len(c.Checks)), Vote: c.Vote, Witness: c.Witness}
+	rules := c.Rules()
 	left := make([]int, len(c.Checks)) // how often each may still be repeated
 	for i, check := range c.Checks {
-		rules.Checks[i], left[i] = check.Check, check.Fall+check.Rise-1
+		left[i] = check.Fall + check.Rise - 1
 	}
 	began := make([]time.Time, len(c.Checks))
 	health, all := before, []appliance.Observation{}

@@ -1,0 +1,115 @@
+package app
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"hopguard/internal/controller"
+)
+
+// retryFirst is how soon a tick that failed is made again; the wait doubles with
+// each failure in a row, up to the group's time between two comparisons.
+const retryFirst = time.Second
+
+// watch ticks one group from start on, until ctx ends. The first tick observes by
+// itself, because it alone knows what the record says of the members' health; then
+// the checks go on at their own times, and a tick is made when a verdict changes,
+// when somebody nudges, when a decision said that it holds until now, soon after a
+// failure, and every reconcile.
+func (a *App) watch(ctx context.Context, g *group, start time.Time) {
+	p := pace{start: start, every: g.reconcile}
+	at := start
+	var r *controller.Report
+	for r == nil || len(r.Health.Counters) == 0 { // without a record's answer nothing was observed
+		if !a.wait(ctx, at, nil, nil) {
+			return
+		}
+		if r = a.once(ctx, g, controller.Request{}); r == nil {
+			return
+		}
+		at = p.next(r, a.now())
+	}
+	v := newView(g.controller.Rules(), r, a.now, g.controller.Saw)
+	var probing sync.WaitGroup
+	defer probing.Wait()
+	probing.Go(func() { g.schedule.Run(ctx, v.unsettled, v.saw) })
+	for a.wait(ctx, at, v.news, g.nudged) {
+		if r = a.once(ctx, g, controller.Request{Seen: v.seen()}); r == nil {
+			return
+		}
+		at = p.next(r, a.now())
+	}
+}
+
+// once makes one tick and tells of it; nil if it was cut short before it had begun
+// to write, and so says nothing.
+func (a *App) once(ctx context.Context, g *group, req controller.Request) *controller.Report {
+	r := a.tick(ctx, g, req)
+	if ctx.Err() != nil && len(r.Outcomes) == 0 {
+		return nil
+	}
+	g.keep(r)
+	a.journal.Tick(ctx, r)
+	if a.reported != nil {
+		a.reported(r)
+	}
+	if took := r.Ended.Sub(r.Started); took >= g.reconcile {
+		a.log.WarnContext(ctx, "tick took longer than reconcile", "group", r.Group, "took", took, "reconcile", g.reconcile)
+	}
+	return r
+}
+
+// wait sleeps until t, or until one of the channels gives something; false if ctx
+// ended.
+func (a *App) wait(ctx context.Context, t time.Time, news, nudged <-chan struct{}) bool {
+	timer := time.NewTimer(t.Sub(a.now()))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+	case <-news:
+	case <-nudged:
+	}
+	return ctx.Err() == nil
+}
+
+// pace says when the next tick is due if nothing happens before.
+type pace struct {
+	start    time.Time
+	every    time.Duration
+	failures int
+}
+
+// next is a whole number of Every after the start, so that the comparisons of all
+// groups fall together and do not drift; or sooner, if the tick failed, or if what
+// it waits for ends sooner.
+func (p *pace) next(r *controller.Report, now time.Time) time.Time {
+	due := p.start.Add(now.Sub(p.start).Truncate(p.every) + p.every)
+	if r.State() != controller.Failed {
+		p.failures = 0
+	} else {
+		if retry := now.Add(retryFirst << min(p.failures, 30)); retry.Before(due) {
+			due = retry
+		}
+		p.failures++
+	}
+	if until := r.Decision.Until; until.After(now) && until.Before(due) {
+		due = until
+	}
+	return due
+}
+
+// Nudge makes every check of every group start now, and a tick of each group with
+// it: something is said to have happened. It decides nothing. It returns at once,
+// and is safe for concurrent use.
+func (a *App) Nudge() {
+	for _, g := range a.groups {
+		g.schedule.Hurry()
+		select {
+		case g.nudged <- struct{}{}:
+		default: // one is on its way
+		}
+	}
+}
