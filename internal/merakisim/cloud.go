@@ -63,43 +63,88 @@ func (p Profile) lag(word string) time.Duration {
 	}
 }
 
-// Set says what a device does from now on.
-func (s *Sim) Set(serial string, st State) error {
+// Set says what a device, given by its serial or by its name if only one has it, does
+// from now on.
+func (s *Sim) Set(name string, st State) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	d := s.devices[serial]
-	if d == nil {
-		return fmt.Errorf("device %q does not exist", serial)
+	d, err := s.device(name)
+	if err != nil {
+		return err
 	}
 	if !st.known() {
-		return fmt.Errorf("device %q: state %q: want online, alerting, offline or dormant", serial, st)
+		return fmt.Errorf("device %q: state %q: want online, alerting, offline or dormant", name, st)
 	}
 	d.state.set(string(st), time.Now())
 	return nil
 }
 
-// SetTunnel breaks or mends the tunnel between two networks, while both devices work.
+// SetTunnel breaks or mends the tunnel between two networks, given as devices are,
+// while both devices work. An empty b is all that a has tunnels to.
 func (s *Sim) SetTunnel(a, b string, works bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, id := range []string{a, b} {
-		if s.networks[id] == nil {
-			return fmt.Errorf("network %q does not exist", id)
-		}
+	from, err := s.network(a)
+	if err != nil {
+		return err
 	}
-	pairOf(s.tunnels, pair(a, b)).set(working(works), time.Now())
+	peers := s.ends(from)
+	if b != "" {
+		to, err := s.network(b)
+		if err != nil {
+			return err
+		}
+		peers = []*network{to}
+	}
+	for _, to := range peers {
+		pairOf(s.tunnels, pair(from.ID, to.ID)).set(working(works), time.Now())
+	}
 	return nil
 }
 
 // SetTarget says whether a target answers the pings of a device.
-func (s *Sim) SetTarget(serial, target string, answers bool) error {
+func (s *Sim) SetTarget(name, target string, answers bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.devices[serial] == nil {
-		return fmt.Errorf("device %q does not exist", serial)
+	d, err := s.device(name)
+	if err != nil {
+		return err
 	}
-	pairOf(s.targets, [2]string{serial, target}).set(working(answers), time.Now())
+	if target == "" {
+		return fmt.Errorf("device %q: no target", name)
+	}
+	pairOf(s.targets, [2]string{d.Serial, target}).set(working(answers), time.Now())
 	return nil
+}
+
+// network finds a network by its id or its name.
+func (s *Sim) network(name string) (*network, error) {
+	return one(s.networks, "network", name, func(n *network) string { return n.Name })
+}
+
+// device finds a device by its serial or its name.
+func (s *Sim) device(name string) (*device, error) {
+	return one(s.devices, "device", name, func(d *device) string { return d.Name })
+}
+
+func one[T any](all map[string]*T, what, id string, name func(*T) string) (*T, error) {
+	if v := all[id]; v != nil {
+		return v, nil
+	}
+	var found *T
+	for _, v := range all {
+		if name(v) != id {
+			continue
+		}
+		if found != nil {
+			return nil, fmt.Errorf("more than one %s is called %q", what, id)
+		}
+		found = v
+	}
+	if found == nil {
+		return nil, fmt.Errorf("%s %q does not exist", what, id)
+	}
+	return found, nil
 }
 
 // SetOthers says how many requests per second the other applications of an

@@ -1,6 +1,8 @@
 package merakisim
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -41,20 +43,56 @@ func kinds() []FaultKind {
 
 // Fault makes requests fail. Method and Path select them; empty selects everything.
 type Fault struct {
-	Kind   FaultKind
-	Method string
+	Kind   FaultKind `json:"kind"`
+	Method string    `json:"method,omitempty"`
 	// Path is a regular expression that is looked for in the URL path.
-	Path string
+	Path string `json:"path,omitempty"`
 	// Probability of each selected request to fail; 0 is certainty.
-	Probability float64
+	Probability float64 `json:"probability,omitempty"`
 	// Count is how many requests fail before the fault is spent; 0 is without end.
-	Count int
+	Count int `json:"count,omitempty"`
 	// After is how many selected requests pass first.
-	After int
-	// Duration is how long the fault is active; 0 is without end.
-	Duration time.Duration
+	After int `json:"after,omitempty"`
+	// Duration is how long the fault is active; 0 is without end. In JSON it is a text
+	// such as "30s".
+	Duration time.Duration `json:"-"`
 	// Params refine the kind.
-	Params map[string]string
+	Params map[string]string `json:"params,omitempty"`
+}
+
+// faultJSON is a fault outside.
+type faultJSON struct {
+	*plainFault
+	Duration string `json:"duration,omitempty"`
+}
+
+type plainFault Fault
+
+// MarshalJSON writes the duration as a text.
+func (f Fault) MarshalJSON() ([]byte, error) {
+	out := faultJSON{plainFault: (*plainFault)(&f)}
+	if f.Duration != 0 {
+		out.Duration = f.Duration.String()
+	}
+	return json.Marshal(out)
+}
+
+// UnmarshalJSON reads what MarshalJSON writes; an unknown member is an error.
+func (f *Fault) UnmarshalJSON(data []byte) error {
+	in := faultJSON{plainFault: (*plainFault)(f)}
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&in); err != nil {
+		return fmt.Errorf("fault: %w", err)
+	}
+	if in.Duration == "" {
+		return nil
+	}
+	var err error
+	if f.Duration, err = time.ParseDuration(in.Duration); err != nil {
+		return fmt.Errorf("fault: duration: %w", err)
+	}
+	return nil
 }
 
 // injected is a fault and what became of it.

@@ -33,17 +33,17 @@ type request struct {
 
 // Call is one request that was made, without its key.
 type Call struct {
-	At     time.Time
-	Method string
-	Host   string
-	Path   string
-	Query  url.Values
+	At     time.Time  `json:"at"`
+	Method string     `json:"method"`
+	Host   string     `json:"host"`
+	Path   string     `json:"path"`
+	Query  url.Values `json:"query,omitempty"`
 	// Status of the answer; 0 if none was sent.
-	Status int
-	Fault  FaultKind
+	Status int       `json:"status"`
+	Fault  FaultKind `json:"fault,omitempty"`
 	// Authorized says that the request came with a key that is known.
-	Authorized bool
-	UserAgent  string
+	Authorized bool   `json:"authorized"`
+	UserAgent  string `json:"userAgent,omitempty"`
 }
 
 // Calls returns what was asked, in order.
@@ -55,6 +55,9 @@ func (s *Sim) Calls() []Call {
 
 // serve answers one request. It holds the lock only while it works.
 func (s *Sim) serve(r *http.Request) *reply {
+	if isControl(r.URL.Path) {
+		return s.control(r)
+	}
 	ctx := r.Context()
 	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxBody))
 	if sleep(ctx, s.profile.Latency) != nil {

@@ -262,18 +262,29 @@ func (s *Sim) vpnRows(o *organization, t time.Time) []row {
 	return rows
 }
 
-// peers are the hubs of a spoke in its order; then, for a hub, its spokes and the
-// other hubs of the organization.
-func (s *Sim) peers(n *network, t time.Time) []peerItem {
-	items := []peerItem{}
-	for i, id := range n.Hubs {
-		hub := s.networks[id]
-		items = append(items, peerItem{NetworkID: id, NetworkName: hub.Name, Reachability: s.reachability(n, hub, t), Priority: i + 1})
+// ends are the other ends of a network's tunnels: the hubs of a spoke in its order;
+// then, for a hub, its spokes and the other hubs of the organization.
+func (s *Sim) ends(n *network) []*network {
+	var list []*network
+	for _, id := range n.Hubs {
+		list = append(list, s.networks[id])
 	}
 	for _, other := range n.org.networks {
 		if slices.Contains(other.Hubs, n.ID) || n.Mode == "hub" && other.Mode == "hub" && other != n {
-			items = append(items, peerItem{NetworkID: other.ID, NetworkName: other.Name, Reachability: s.reachability(n, other, t)})
+			list = append(list, other)
 		}
+	}
+	return list
+}
+
+func (s *Sim) peers(n *network, t time.Time) []peerItem {
+	items := []peerItem{}
+	for i, other := range s.ends(n) {
+		item := peerItem{NetworkID: other.ID, NetworkName: other.Name, Reachability: s.reachability(n, other, t)}
+		if i < len(n.Hubs) {
+			item.Priority = i + 1
+		}
+		items = append(items, item)
 	}
 	return items
 }

@@ -9,6 +9,8 @@
 // same answers; time is read when somebody asks and no goroutine runs in between,
 // so it works unchanged inside a testing/synctest bubble.
 //
+// Under /_sim/ it obeys people and tests: see the methods of Sim of the same names.
+//
 // It does not: know other operations (they are answered 404), send callbacks or
 // webhooks, or keep state across a restart. Where Meraki's behaviour is not
 // documented the harsher reading was taken, and a comment marked [U] says so.
