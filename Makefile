@@ -76,6 +76,11 @@ fuzz: ## each fuzz target for FUZZTIME (10s)
 	@scripts/need go
 	scripts/fuzz $(FUZZTIME)
 
+.PHONY: mutants
+mutants: ## does a test fail when a guard is removed? (ARGS='-run regexp')
+	@scripts/need go
+	$(GO) run ./internal/mutants $(ARGS)
+
 .PHONY: e2e-clients
 e2e-clients: build ## Microsoft's Python SDK and az against hopguard sim
 	@scripts/need clients

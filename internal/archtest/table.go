@@ -91,7 +91,9 @@ func House() Table {
 		// Tests with Microsoft's typed clients, which take minutes to compile.
 		{Package: "vendortest", Tests: "appliance azure azuresim controller decide lease probe route store", Traits: Clock | TestSDK},
 
+		// The tools of this repository.
 		{Package: "archtest"},
+		{Package: "mutants", Traits: Clock | Owned},
 	}
 }
 
