@@ -2,7 +2,8 @@
 #
 # A machine with Go and make is enough: what else a target needs is fetched by Go
 # (modules, the pinned linter) or by scripts/need (a C compiler for the race detector,
-# the official clients for e2e-clients), which says plainly what it cannot install.
+# Azurite for the tests of the store, the official clients for e2e-clients), which says
+# plainly what it cannot install.
 
 # Go's own folder, for shells that do not have it in PATH.
 export PATH := $(PATH):/usr/local/go/bin
@@ -62,7 +63,7 @@ lint: ## golangci-lint, pinned in go.tool.mod (the first run compiles it)
 
 .PHONY: race
 race: ## all tests, under the race detector where the code is ours
-	@scripts/need go cc
+	@scripts/need go cc azurite
 	CGO_ENABLED=1 $(GO) test -race -count=1 $$($(GO) list ./... | grep -v /vendortest$$)
 	$(GO) test -count=1 ./internal/vendortest
 

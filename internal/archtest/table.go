@@ -65,7 +65,7 @@ func House() Table {
 		{Package: "lease", Traits: Clock},
 		{Package: "store", May: "appliance decide"},
 		{Package: "azure", May: "appliance decide route peering lease store",
-			Tests: "azuresim controller probe", Traits: Clock | SDK},
+			Tests: "azuresim azurite blobsim controller probe", Traits: Clock | SDK},
 		{Package: "meraki", May: "appliance", Tests: "merakisim", Traits: Clock},
 		{Package: "notify", May: "appliance"},
 
@@ -84,6 +84,10 @@ func House() Table {
 
 		// The stand-ins. They keep the time of their own world.
 		{Package: "azuresim", Traits: Clock | TestSDK},
+		// Its clock is the storage service's; Azurite tells its tests who is right.
+		{Package: "blobsim", Tests: "azurite", Traits: Clock},
+		// The real Azurite, for tests alone: no row lets code import it.
+		{Package: "azurite"},
 		{Package: "merakisim", Traits: Clock},
 		{Package: "sim", May: driven, Tests: "azure", Traits: Clock | TestSDK},
 		{Package: "lab", May: driven, Tests: "azure", Traits: Clock | TestSDK},
