@@ -40,7 +40,7 @@ func FuzzLoad(f *testing.F) {
 		}
 		vars := map[string]string{
 			"HOPGUARD_AZURE_CREDENTIAL": "client-secret", "HOPGUARD_AZURE_TENANTID": guid, "HOPGUARD_AZURE_CLIENTID": guid,
-			"HOPGUARD_AZURE_CLIENTSECRET": marker,
+			"HOPGUARD_AZURE_CLIENTSECRET": marker, "HOPGUARD_API_LISTEN": ":80", "HOPGUARD_EVENTS_MERAKI_SECRET": marker,
 		}
 		c, err := config.Load(path, env(vars))
 		if err != nil {

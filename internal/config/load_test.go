@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"flag"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -282,8 +283,15 @@ func TestLoadSecretAndCertPool(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pool, err := config.Azure{CAFile: "testdata/ca.pem"}.CertPool()
-	if err != nil || pool.Equal(system) {
-		t.Errorf("CertPool() = the system's or %v, want one more authority", err)
+	for _, of := range []interface {
+		CertPool() (*x509.CertPool, error)
+	}{config.Azure{CAFile: "testdata/ca.pem"}, config.Meraki{CAFile: "testdata/ca.pem"}} {
+		if pool, err := of.CertPool(); err != nil || pool.Equal(system) {
+			t.Errorf("%T: CertPool() = the system's or %v, want one more authority", of, err)
+		}
+	}
+	_, err = config.Meraki{CAFile: path}.CertPool()
+	if want := fmt.Sprintf("read meraki.caFile: %q: no PEM certificate in it", path); err == nil || err.Error() != want {
+		t.Errorf("CertPool() = %v, want %s", err, want)
 	}
 }

@@ -86,15 +86,19 @@ var (
 
 // setScalar puts the text of a YAML scalar into v; the YAML type must agree too. It returns what was wanted, or "".
 func setScalar(v reflect.Value, n *yaml.Node) string {
-	tag := "!!str"
+	got, tag := n.ShortTag(), "!!str"
 	switch v.Kind() {
+	case reflect.Float64:
+		if tag = "!!float"; got == "!!int" {
+			tag = got
+		}
 	case reflect.Int:
 		tag = "!!int"
 	case reflect.Bool:
 		tag = "!!bool"
 	default:
 	}
-	if got := n.ShortTag(); got != tag && (v.Kind() != reflect.Float64 || got != "!!int" && got != "!!float") {
+	if got != tag {
 		want := wantScalar(v.Type())
 		if want == "a text" && (got == "!!int" || got == "!!float" || got == "!!bool" || got == "!!timestamp") {
 			want = "a text; put it in quotes"

@@ -196,13 +196,13 @@ func TestSchemaAgreesWithTheStructs(t *testing.T) {
 			return inWords(reflect.ValueOf(config.DefaultCheck(kind)).FieldByName(field))
 		}
 		usual := standard(config.KindTCP)
-		text := usual
+		words := []string{usual}
 		for _, kind := range []config.Kind{config.KindVMStatus, config.KindHTTP, config.KindICMP, config.KindMeraki, config.KindExec} {
 			if other := standard(kind); other != usual {
-				text += "; " + string(kind) + ": " + other
+				words = append(words, string(kind)+": "+other)
 			}
 		}
-		derived["groups[].checks[]."+strings.ToLower(field[:1])+field[1:]] = text
+		derived["groups[].checks[]."+strings.ToLower(field[:1])+field[1:]] = strings.Join(words, "; ")
 	}
 	for path, want := range derived {
 		if n, _ := root.find(path); n.Derived != want {

@@ -95,7 +95,10 @@ func TestYAMLIsReadBackAsItIs(t *testing.T) {
 		if err != nil {
 			rt.Fatal(err)
 		}
-		vars := map[string]string{"SECRET": "hunter2", "HOPGUARD_AZURE_CLIENTSECRET": c.Azure.ClientSecret.Reveal()}
+		vars := map[string]string{
+			"SECRET": "hunter2", "MERAKI_DASHBOARD_API_KEY": "hunter2", "HOPGUARD_AZURE_CLIENTSECRET": c.Azure.ClientSecret.Reveal(),
+			"HOPGUARD_MERAKI_KEY": c.Meraki.Key.Reveal(), "HOPGUARD_EVENTS_EVENTGRID_SECRET": c.Events.EventGrid.Secret.Reveal(),
+		}
 		again, err := config.Load(write(t, string(text)), env(vars))
 		if err != nil {
 			rt.Fatalf("%v\n%s", err, text)
@@ -107,7 +110,7 @@ func TestYAMLIsReadBackAsItIs(t *testing.T) {
 		if text, err = c.Show(); err != nil {
 			rt.Fatal(err)
 		}
-		again, err = config.Load(write(t, strings.ReplaceAll(string(text), "<secret>", "hunter2")), env(map[string]string{"SECRET": "hunter2"}))
+		again, err = config.Load(write(t, strings.ReplaceAll(string(text), "<secret>", "hunter2")), env(map[string]string{"SECRET": "hunter2", "MERAKI_DASHBOARD_API_KEY": "hunter2"}))
 		if err != nil {
 			rt.Fatalf("%v\n%s", err, text)
 		}
@@ -141,6 +144,24 @@ func draw(rt *rapid.T) config.Config {
 			c.Azure.ClientSecretEnv = "SECRET"
 		}
 	}
+	if maybe("meraki") {
+		c.Meraki.Organization = rapid.SampledFrom([]string{"1234567", "0x1F", "1e3"}).Draw(rt, "organization")
+		c.Meraki.RequestsPerSecond = rapid.Float64Range(1e-9, 10).Draw(rt, "requests")
+		switch rapid.IntRange(0, 3).Draw(rt, "key") {
+		case 0:
+			c.Meraki.Key = "hunter2"
+		case 1:
+			c.Meraki.KeyEnv = rapid.SampledFrom([]string{"SECRET", "MERAKI_DASHBOARD_API_KEY"}).Draw(rt, "variable")
+		case 2:
+			c.Meraki.KeyVault = vault
+		default: // the usual variable
+		}
+	}
+	if maybe("events") {
+		c.API.Listen = ":8080"
+		c.Events.EventGrid.Secret = rapid.SampledFrom([]config.Secret{"", "hunter2"}).Draw(rt, "event-grid")
+		c.Events.AzureMonitor.SecretVault = rapid.SampledFrom([]string{"", vault}).Draw(rt, "azure-monitor")
+	}
 	if maybe("store") {
 		c.Store = config.Store{Kind: config.StoreMemory, Path: text.Draw(rt, "path")}
 	}
@@ -167,9 +188,21 @@ func draw(rt *rapid.T) config.Config {
 			g.Policy.Failback = config.FailbackAuto
 			g.Policy.HoldDown = duration("hold-down", 50*time.Minute, time.Hour)
 			g.Policy.MaxTransitions = rapid.IntRange(1, 100).Draw(rt, "transitions")
+			g.Reconcile = duration("reconcile", time.Second, time.Hour)
+			for range rapid.IntRange(0, 2).Draw(rt, "windows") {
+				g.Policy.Windows = append(g.Policy.Windows, config.Window{
+					Cron:     rapid.SampledFrom([]string{"0 2 * * 6", "* * * * *", "?  1 2-3 feb *"}).Draw(rt, "cron"),
+					For:      duration("for", 1, 168*time.Hour),
+					Timezone: rapid.SampledFrom([]string{"", "UTC", "Europe/Berlin"}).Draw(rt, "timezone"),
+				})
+			}
 		}
 		for range rapid.IntRange(0, 4).Draw(rt, "checks") {
 			g.Checks = append(g.Checks, drawCheck(rt, g, text, maybe))
+		}
+		if n := len(g.Checks); n > 0 && g.Checks[n-1].Kind != config.KindVMStatus && maybe("witness") {
+			g.Witness.Targets = []string{"tcp://w.example:443", "icmp://2001:db8::1", "https://w.example/?a"}
+			g.Witness.Timeout = rapid.SampledFrom([]time.Duration{0, time.Second, 500 * time.Millisecond}).Draw(rt, "witness-timeout")
 		}
 		names := map[string]bool{}
 		for j := range g.Checks { // given names must be unique; "" is filled in
@@ -188,14 +221,26 @@ func draw(rt *rapid.T) config.Config {
 }
 
 func drawCheck(rt *rapid.T, g config.Group, text *rapid.Generator[string], maybe func(string) bool) config.Check {
-	k := config.DefaultCheck(rapid.SampledFrom([]config.Kind{config.KindVMStatus, config.KindTCP, config.KindHTTP}).Draw(rt, "kind"))
+	kinds := []config.Kind{config.KindVMStatus, config.KindTCP, config.KindHTTP, config.KindICMP, config.KindExec}
+	k := config.DefaultCheck(rapid.SampledFrom(kinds).Draw(rt, "kind"))
 	k.Name = rapid.SampledFrom([]string{"", "", "tcp", "http", "vm-status", "tcp-2", "http-2", "own", "123"}).Draw(rt, "name")
+	if maybe("interval") { // of which the defaults beside it depend
+		k.Interval = time.Duration(rapid.Int64Range(int64(3*time.Second), int64(20*time.Second)).Draw(rt, "interval"))
+		k.Timeout = rapid.SampledFrom([]time.Duration{time.Second, 2 * time.Second, k.Interval / 2}).Draw(rt, "timeout")
+		k.ConfirmInterval = rapid.SampledFrom([]time.Duration{time.Second, 2 * time.Second}).Draw(rt, "confirm")
+		k.Fresh = rapid.SampledFrom([]time.Duration{0, 3*k.Interval + k.Timeout, k.Interval + k.Timeout, time.Hour}).Draw(rt, "fresh")
+	}
 	if maybe("timing") {
+		k.Fresh = 0
 		k.Interval, k.ConfirmInterval, k.Timeout = 90*time.Second, 1500*time.Millisecond, 89*time.Second
 		k.Fall, k.Rise = rapid.IntRange(1, 20).Draw(rt, "fall"), rapid.IntRange(1, 100).Draw(rt, "rise")
 	}
 	switch {
 	case k.Kind == config.KindVMStatus:
+	case k.Kind == config.KindExec:
+		k.Command = []string{"check", text.Draw(rt, "argument"), "1e3", ""}
+	case k.Kind == config.KindICMP:
+		k.Source, k.Interface = netip.MustParseAddr("2001:db8::4"), "1e3"
 	case maybe("port"):
 		k.Port = rapid.IntRange(1, 65535).Draw(rt, "port")
 	case k.Kind == config.KindTCP:

@@ -162,6 +162,10 @@ func TestTargetSaysWhomACheckAsks(t *testing.T) {
 		{"http-port", config.Check{Kind: config.KindHTTP, Port: 8080}, a4, "http://10.0.0.4:8080/"},
 		{"http-url", config.Check{Kind: config.KindHTTP, URL: "https://{address}:1/{address}"}, a4, "https://10.0.0.4:1/10.0.0.4"},
 		{"http-url-IPv6", config.Check{Kind: config.KindHTTP, URL: "https://{address}:1/x"}, a6, "https://[2001:db8::4]:1/x"},
+		{"icmp", config.Check{Kind: config.KindICMP}, a6, "2001:db8::4"},
+		{"icmp-target", config.Check{Kind: config.KindICMP, Targets: map[string]string{"vmx-a": "10.9.0.1"}}, a4, "10.9.0.1"},
+		{"exec", config.Check{Kind: config.KindExec, Command: []string{"x"}}, a4, ""},
+		{"meraki", config.Check{Kind: config.KindMeraki, Targets: map[string]string{"vmx-a": "Q2XX-AAAA-0001"}}, a4, "Q2XX-AAAA-0001"},
 	} {
 		if got := test.check.Target("vmx-a", test.address); got != test.want {
 			t.Errorf("%s: Target() = %q, want %q", test.name, got, test.want)

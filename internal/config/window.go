@@ -53,7 +53,7 @@ func (w Window) zone() (*time.Location, error) {
 
 // spec reads Cron. The library would also take a time zone in front, and panics on half of one.
 func (w Window) spec() (cron.Schedule, error) {
-	if n := len(strings.Fields(w.Cron)); n != 5 || strings.Contains(w.Cron, "=") {
+	if n := len(strings.Fields(w.Cron)); n != 5 || strings.ContainsAny(w.Cron, "=@") {
 		return nil, fmt.Errorf("read cron %q: %w", w.Cron, errCron)
 	}
 	spec, err := cron.ParseStandard(w.Cron)
