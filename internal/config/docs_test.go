@@ -67,7 +67,10 @@ func TestManualExamplesLoad(t *testing.T) {
 			t.Errorf("%v\n%s", err, example[1])
 		}
 	}
-	known := map[string]bool{"HOPGUARD_CONFIG": true}
+	known := map[string]bool{
+		"HOPGUARD_CONFIG": true,
+		"HOPGUARD_MEMBER": true, "HOPGUARD_VM": true, "HOPGUARD_ADDRESS": true, // given to a command
+	}
 	for _, v := range config.Variables() {
 		known[v.Name] = true
 	}
