@@ -63,8 +63,8 @@ func (l *Log) Tick(ctx context.Context, r *controller.Report) {
 		"group", r.Group, "active", r.Standing().Active, "epoch", r.Standing().Epoch, "reason", r.Decision.Reason,
 		"changes", moved(r), "tables", len(r.Plan.Tables), "state", r.State(), "took", r.Ended.Sub(r.Started),
 	}
-	if complaints := complaints(r); len(complaints) > 0 {
-		facts = append(facts, "warnings", complaints)
+	if texts := Complaints(r); len(texts) > 0 {
+		facts = append(facts, "warnings", texts)
 	}
 	if err := r.Err(); err != nil {
 		facts = append(facts, "err", err)
@@ -103,7 +103,7 @@ func news(r *controller.Report) string {
 	for _, m := range r.Health.Members {
 		fmt.Fprintln(&b, m.Member, m.Verdict)
 	}
-	texts := complaints(r)
+	texts := Complaints(r)
 	if err := r.Err(); err != nil {
 		texts = append(texts, err.Error())
 	}
@@ -143,9 +143,9 @@ func moved(r *controller.Report) int {
 	return n
 }
 
-// complaints are the warnings of a report and the problems of its tables that are
+// Complaints are the warnings of a report and the problems of its tables that are
 // not errors.
-func complaints(r *controller.Report) []string {
+func Complaints(r *controller.Report) []string {
 	out := slices.Clone(r.Warnings)
 	for _, t := range r.Plan.Tables {
 		if t.Problem != nil && !t.Problem.Refused {
@@ -167,8 +167,8 @@ func causes(r *controller.Report) []error {
 	return joined.Unwrap()
 }
 
-// failures are the causes as text.
-func failures(r *controller.Report) []string {
+// Failures are the errors of a report, one by one.
+func Failures(r *controller.Report) []string {
 	var out []string
 	for _, err := range causes(r) {
 		out = append(out, err.Error())

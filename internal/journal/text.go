@@ -297,14 +297,14 @@ func (t *text) total() {
 
 // complaints shows what needs a person. A plan has the tables' problems in it.
 func (t *text) complaints() {
-	warnings := complaints(t.r)
+	warnings := Complaints(t.r)
 	if t.o.Page == PagePlan {
 		warnings = t.r.Warnings
 	}
 	for _, s := range warnings {
 		t.say(0, yellow, "warning:", s)
 	}
-	for _, s := range failures(t.r) {
+	for _, s := range Failures(t.r) {
 		t.say(0, red, "error:", s)
 	}
 }

@@ -167,7 +167,7 @@ func Wire(r *controller.Report) JSON {
 		Started: r.Started.UTC(), Decided: r.Decided.UTC(), Committed: r.Committed.UTC(),
 		Applied: r.Applied.UTC(), Ended: r.Ended.UTC(), Took: r.Ended.Sub(r.Started).String(),
 		Members: []JSONMember{}, Tables: []JSONTable{}, Effective: []JSONEffective{},
-		Warnings: list(r.Warnings), Errors: list(failures(r)),
+		Warnings: list(r.Warnings), Errors: list(Failures(r)),
 	}
 	for _, name := range members(r) {
 		j.Members = append(j.Members, wireMember(r, name))
