@@ -62,6 +62,7 @@ type Client struct {
 	versions      versions
 	tables        tableLists
 	power         powerLists
+	vault         vault
 
 	visibleTurn gate // guards what follows
 	visible     []string
@@ -92,6 +93,7 @@ func New(s Settings) (*Client, error) {
 		}
 		token = signIn{credential: token, secret: func() string { return s.Credential.ClientSecret }}
 	}
+	secrets := s.vault(options, token)
 	options.PerRetryPolicies = []policy.Policy{lastPolicy{}}
 	client, err := arm.NewClient("hopguard", version(s.Version), token, &arm.ClientOptions{
 		ClientOptions: options,
@@ -107,7 +109,7 @@ func New(s Settings) (*Client, error) {
 	}
 	return &Client{
 		endpoint: client.Endpoint(), pipeline: client.Pipeline(), subscriptions: distinct(s.Subscriptions),
-		parallel: s.Parallel, timeout: timeout, visibleTurn: newGate(),
+		parallel: s.Parallel, timeout: timeout, vault: secrets, visibleTurn: newGate(),
 	}, nil
 }
 
