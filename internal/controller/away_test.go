@@ -64,6 +64,30 @@ func TestChangedMappingAsksAgain(t *testing.T) {
 	}
 }
 
+// A member that is not up may be made anew with another address, at which it must be
+// asked to be found up: its place is read each minute, and not in every tick.
+func TestPlaceOfAMemberThatIsDownIsReadEachMinute(t *testing.T) {
+	bubble(t, "down", func(t *testing.T) {
+		w := settled(t)
+		w.down("vmx-b")
+		w.tick(t, controller.Request{})
+		w.log = nil
+		asked := 0
+		for range 60 {
+			time.Sleep(10 * time.Second)
+			w.tick(t, controller.Request{})
+			asked += len(only(w.calls(), "places vmx-b"))
+			if len(only(w.calls(), "places vmx-a", "places vmx-a vmx-b")) > 1 {
+				t.Fatalf("the place of a member that is up was read too: %v", w.calls())
+			}
+			w.log = nil
+		}
+		if asked < 8 || asked > 10 {
+			t.Errorf("the place was read %d times in ten minutes, want once a minute", asked)
+		}
+	})
+}
+
 // Interfaces are watched side by side: one that never agrees hides no other.
 func TestVerifyWatchesSideBySide(t *testing.T) {
 	bubble(t, "one-never", func(t *testing.T) {

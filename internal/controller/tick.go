@@ -16,9 +16,11 @@ import (
 const (
 	// maxRaces bounds how often one tick decides again after a lost race.
 	maxRaces = 5
-	// placesAge is how old a recorded address may be before Azure is asked again.
-	// Before a write towards a member it is always asked.
-	placesAge = 10 * time.Minute
+	// placesAge is how old a recorded address may be before Azure is asked again, and
+	// awayAge how old that of a member that is not up: it may be made anew with
+	// another one, and is not found up before that is known. Before a write towards a
+	// member it is always asked.
+	placesAge, awayAge = 10 * time.Minute, time.Minute
 )
 
 // Request is what is asked of one tick beyond the usual.
@@ -126,7 +128,8 @@ func (c *Controller) look(ctx context.Context, r *Report, record decide.Record) 
 	var ask []appliance.Member
 	for _, m := range c.Group.Members {
 		known := record.AddressesOf(m.Name)
-		old := c.Now().Sub(known.Seen) > placesAge || record.Health.Of(m.Name).Verdict != r.Health.Of(m.Name).Verdict
+		verdict, age := r.Health.Of(m.Name).Verdict, c.Now().Sub(known.Seen)
+		old := age > placesAge || verdict != appliance.Up && age > awayAge || record.Health.Of(m.Name).Verdict != verdict
 		if len(known.Hops) == 0 || old || !m.Maps(known.Hops) {
 			ask = append(ask, m)
 		}

@@ -129,8 +129,8 @@ func groupName(value string) string {
 // name can never exist.
 const inMemory = "https://azuresim.invalid"
 
-// Connect wires a configuration to the world, in memory. Of o, Config, Transport
-// and Dial are set here.
+// Connect wires a configuration to the world, in memory. Of o, Config, Transport,
+// Dial and Ping are set here.
 func (c *Cloud) Connect(conf config.Config, o app.Options) (*app.App, error) {
 	if conf.Azure.ClientSecret == "" {
 		conf.Azure.ClientSecret = config.Secret(c.World.Principals[0].ClientSecret)
@@ -138,7 +138,7 @@ func (c *Cloud) Connect(conf config.Config, o app.Options) (*app.App, error) {
 	if err := conf.Validate(); err != nil {
 		return nil, err
 	}
-	o.Config, o.Transport, o.Dial = conf, c.Transport(), c.DialContext
+	o.Config, o.Transport, o.Dial, o.Ping = conf, c.Transport(), c.DialContext, c.Ping
 	a, err := app.New(o)
 	if err != nil {
 		return nil, fmt.Errorf("wire the simulated Azure: %w", err)
