@@ -1,5 +1,5 @@
 // Package api serves what the daemon knows over HTTP: whether it lives, whether it
-// is ready, and the newest report of each group.
+// is ready, the newest report of each group, and the metrics that it is given.
 //
 // It guarantees that /readyz is 200 only while every group's newest tick is young
 // and did not fail, that its answers are views of the same reports as the log, and
@@ -36,6 +36,8 @@ type Server struct {
 	Groups func() []Group
 	Now    func() time.Time
 	Log    *slog.Logger
+	// Metrics answers /metrics.
+	Metrics http.Handler
 	// Events takes the requests below EventsPath; nil if none are taken. It gets them
 	// as they are, and answers them as it sees fit.
 	Events http.Handler
@@ -94,6 +96,7 @@ func (s Server) Handler() http.Handler {
 	for path, get := range map[string]http.HandlerFunc{
 		"/livez":     s.live,
 		"/readyz":    s.ready,
+		"/metrics":   s.metrics,
 		"/v1/status": s.status,
 	} {
 		mux.HandleFunc("GET "+path, get)
@@ -103,7 +106,7 @@ func (s Server) Handler() http.Handler {
 		})
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		problem{Title: "not found", Status: http.StatusNotFound, Detail: "there is /livez, /readyz and /v1/status, but no " + r.URL.Path}.write(w)
+		problem{Title: "not found", Status: http.StatusNotFound, Detail: "there is /livez, /readyz, /metrics and /v1/status, but no " + r.URL.Path}.write(w)
 	})
 	if s.Events == nil {
 		return mux
@@ -120,4 +123,10 @@ func (s Server) Handler() http.Handler {
 // live says that the process answers, which is all that it says.
 func (s Server) live(w http.ResponseWriter, _ *http.Request) {
 	write(w, http.StatusOK, "application/json", map[string]string{"status": "alive"})
+}
+
+// metrics gives the word to Metrics.
+func (s Server) metrics(w http.ResponseWriter, r *http.Request) {
+	uncached(w.Header())
+	s.Metrics.ServeHTTP(w, r)
 }

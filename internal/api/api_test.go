@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -37,6 +38,10 @@ func server(groups ...api.Group) api.Server {
 		Groups: func() []api.Group { return groups },
 		Now:    func() time.Time { return noon },
 		Log:    slog.New(slog.DiscardHandler),
+		Metrics: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "text/plain; version=0.0.4")
+			fmt.Fprintf(w, "up{query=%q} 1\n", r.URL.RawQuery)
+		}),
 	}
 }
 
@@ -132,9 +137,10 @@ func TestProblems(t *testing.T) {
 		method, path string
 		want         map[string]any
 	}{
-		{"GET", "/", map[string]any{"title": "not found", "status": 404.0, "detail": "there is /livez, /readyz and /v1/status, but no /"}},
-		{"GET", "/v1/switch", map[string]any{"title": "not found", "status": 404.0, "detail": "there is /livez, /readyz and /v1/status, but no /v1/switch"}},
+		{"GET", "/", map[string]any{"title": "not found", "status": 404.0, "detail": "there is /livez, /readyz, /metrics and /v1/status, but no /"}},
+		{"GET", "/v1/switch", map[string]any{"title": "not found", "status": 404.0, "detail": "there is /livez, /readyz, /metrics and /v1/status, but no /v1/switch"}},
 		{"POST", "/v1/status", map[string]any{"title": "method not allowed", "status": 405.0, "detail": "POST is not possible here: nothing can be changed"}},
+		{"POST", "/metrics", map[string]any{"title": "method not allowed", "status": 405.0, "detail": "POST is not possible here: nothing can be changed"}},
 		{"DELETE", "/livez", map[string]any{"title": "method not allowed", "status": 405.0, "detail": "DELETE is not possible here: nothing can be changed"}},
 	}
 	for _, tt := range tests {
@@ -207,5 +213,47 @@ func TestServeSaysWhyItCannot(t *testing.T) {
 	}
 	if err := server().Serve(t.Context(), ln); err == nil || !strings.HasPrefix(err.Error(), "serve the API: ") {
 		t.Errorf("Serve() on a closed listener = %v, want an error", err)
+	}
+}
+
+// The metrics are handed on as they are, also what their reader asks of them.
+func TestMetrics(t *testing.T) {
+	for _, method := range []string{http.MethodGet, http.MethodHead} {
+		srv := httptest.NewServer(server().Handler())
+		defer srv.Close()
+		req, err := http.NewRequestWithContext(t.Context(), method, srv.URL+"/metrics?name[]=up", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := srv.Client().Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := map[string]string{http.MethodGet: "up{query=\"name[]=up\"} 1\n", http.MethodHead: ""}[method]
+		if resp.StatusCode != http.StatusOK || string(body) != want {
+			t.Errorf("%s /metrics = %d %q, want 200 %q", method, resp.StatusCode, body, want)
+		}
+		for key, want := range map[string]string{"Content-Type": "text/plain; version=0.0.4", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"} {
+			if got := resp.Header.Get(key); got != want {
+				t.Errorf("%s /metrics: %s = %q, want %q", method, key, got, want)
+			}
+		}
+	}
+}
+
+// Ready is what /readyz says.
+func TestReadyAgreesWithItsPage(t *testing.T) {
+	failed := report("emea", time.Second)
+	failed.Errors = []error{errors.New("read route tables: 503")}
+	for _, g := range []api.Group{group("emea", nil), group("emea", failed), group("emea", report("emea", time.Second)), group("emea", report("emea", time.Minute))} {
+		resp, body := ask(t, server(g), http.MethodGet, "/readyz")
+		if got, want := g.Ready(noon), resp.StatusCode == http.StatusOK; got != want {
+			t.Errorf("Ready() = %t, and /readyz = %d %v", got, resp.StatusCode, body)
+		}
 	}
 }

@@ -16,7 +16,7 @@ type problem struct {
 
 func (p problem) write(w http.ResponseWriter) { write(w, p.Status, "application/problem+json", p) }
 
-// write answers with v as JSON. Nothing of this may be kept by a cache.
+// write answers with v as JSON.
 func write(w http.ResponseWriter, status int, contentType string, v any) {
 	body, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
@@ -25,8 +25,13 @@ func write(w http.ResponseWriter, status int, contentType string, v any) {
 	}
 	h := w.Header()
 	h.Set("Content-Type", contentType)
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
+	uncached(h)
 	w.WriteHeader(status)
 	_, _ = w.Write(append(body, '\n')) // the reader may have gone
+}
+
+// uncached says that no cache may keep the answer, nor a browser guess what it is.
+func uncached(h http.Header) {
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
 }

@@ -22,6 +22,9 @@ type readiness struct {
 	LastTick time.Time `json:"lastTick,omitzero"`
 }
 
+// Ready reports whether the group is looked after, in the sense of /readyz.
+func (g Group) Ready(now time.Time) bool { return readyOf(g, now).Ready }
+
 // readyOf judges one group. A degraded group is ready: it is looked after, and a
 // restart would not help it.
 func readyOf(g Group, now time.Time) readiness {

@@ -24,6 +24,7 @@ import (
 	"hopguard/internal/controller"
 	"hopguard/internal/journal"
 	"hopguard/internal/lease"
+	"hopguard/internal/metrics"
 	"hopguard/internal/probe"
 	"hopguard/internal/store"
 )
@@ -64,6 +65,7 @@ type App struct {
 	config   config.Config
 	log      *slog.Logger
 	journal  *journal.Log
+	metrics  *metrics.Metrics
 	reported func(*controller.Report)
 	now      func() time.Time
 	rand     *rand.Rand
@@ -132,6 +134,7 @@ func New(o Options) (*App, error) {
 	if a.listener, err = a.newListener(o, vault); err != nil {
 		return nil, err
 	}
+	a.metrics = a.newMetrics(o.Version)
 	return a, nil
 }
 

@@ -2,7 +2,7 @@ package app
 
 import "hopguard/internal/controller"
 
-// saw passes an event on, and logs each probe and each stage of a write at debug
+// saw counts an event, passes it on, and logs each probe and each stage of a write at debug
 // level, for those who look closely. The rest is in the line of the tick.
 func (a *App) saw(next func(controller.Event)) func(controller.Event) {
 	return func(e controller.Event) {
@@ -17,6 +17,7 @@ func (a *App) saw(next func(controller.Event)) func(controller.Event) {
 		default:
 			panic("app: event " + string(e.Kind))
 		}
+		a.metrics.Saw(e)
 		if next != nil {
 			next(e)
 		}

@@ -38,3 +38,6 @@ func (a *App) EventSecrets() map[string]string {
 
 // Devices asks the Meraki cloud.
 func (a *App) Devices() probe.DeviceReader { return a.devices }
+
+// MetricsHandler shows the metrics.
+func (a *App) MetricsHandler() http.Handler { return a.metrics.Handler(a.log) }

@@ -30,7 +30,7 @@ func (a *App) Run(ctx context.Context) error {
 			return fmt.Errorf("serve the API (api.listen): %w", err)
 		}
 		a.log.InfoContext(ctx, "api listening", "address", ln.Addr().String())
-		server := api.Server{Groups: a.status, Now: a.now, Log: a.log, Events: a.listener.handlerOf()}
+		server := api.Server{Groups: a.status, Now: a.now, Log: a.log, Metrics: a.metrics.Handler(a.log), Events: a.listener.handlerOf()}
 		all.Go(func() error { return server.Serve(ctx, ln) })
 	}
 	if a.listener != nil {
@@ -59,7 +59,12 @@ func (a *App) jitter() time.Duration {
 func (a *App) status() []api.Group {
 	var list []api.Group
 	for _, g := range a.groups {
-		list = append(list, api.Group{Name: g.controller.Group.Name, Interval: g.reconcile, Report: g.last()})
+		list = append(list, g.shown())
 	}
 	return list
+}
+
+// shown is what the API shows of a group.
+func (g *group) shown() api.Group {
+	return api.Group{Name: g.controller.Group.Name, Interval: g.reconcile, Report: g.last()}
 }

@@ -51,6 +51,7 @@ func (a *App) once(ctx context.Context, g *group, req controller.Request) *contr
 	}
 	g.keep(r)
 	a.journal.Tick(ctx, r)
+	a.metrics.Tick(r)
 	if a.reported != nil {
 		a.reported(r)
 	}

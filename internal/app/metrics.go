@@ -1,0 +1,52 @@
+package app
+
+import (
+	"hopguard/internal/appliance"
+	"hopguard/internal/metrics"
+)
+
+// newMetrics makes the metrics of the groups and of the listener.
+func (a *App) newMetrics(version string) *metrics.Metrics {
+	o := metrics.Options{Version: version, Events: a.listener.counts()}
+	for _, g := range a.groups {
+		o.Groups = append(o.Groups, metrics.Group{
+			Name:     g.controller.Group.Name,
+			Members:  memberNames(g.controller.Group),
+			Checks:   checkNames(g),
+			Witness:  g.controller.Witness,
+			Ready:    func() bool { return g.shown().Ready(a.now()) },
+			Lateness: g.schedule.Lateness,
+		})
+	}
+	return metrics.New(o)
+}
+
+func memberNames(g appliance.Group) []appliance.MemberName {
+	var names []appliance.MemberName
+	for _, m := range g.Members {
+		names = append(names, m.Name)
+	}
+	return names
+}
+
+func checkNames(g *group) []string {
+	var names []string
+	for _, c := range g.controller.Checks {
+		names = append(names, c.Name)
+	}
+	return names
+}
+
+// counts returns what counts the events, or nil if none are taken.
+func (l *listener) counts() func() []metrics.EventCount {
+	if l == nil {
+		return nil
+	}
+	return func() []metrics.EventCount {
+		var out []metrics.EventCount
+		for _, c := range l.handler.Counts() {
+			out = append(out, metrics.EventCount{Source: string(c.Source), Outcome: string(c.Outcome), N: c.N})
+		}
+		return out
+	}
+}
