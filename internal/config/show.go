@@ -35,7 +35,7 @@ func (c Config) YAML() ([]byte, error) {
 	return p.document(c, Default(), head)
 }
 
-// implied returns the configuration without what Complete would fill in again.
+// implied returns the configuration, which Complete has just made, without what Complete would fill in again.
 func (c Config) implied() Config {
 	if usual := c.Meraki; usual.KeyEnv == merakiKeyVariable {
 		if usual.KeyEnv = ""; usual.complete() == c.Meraki {
@@ -54,7 +54,6 @@ func (c Config) implied() Config {
 		if g.Witness.Timeout == g.witnessTimeout() {
 			g.Witness.Timeout = 0
 		}
-		g.Policy.Windows = slices.Clone(g.Policy.Windows)
 		for j := range g.Policy.Windows {
 			if w := &g.Policy.Windows[j]; w.Timezone == utc {
 				w.Timezone = ""

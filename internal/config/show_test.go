@@ -220,6 +220,28 @@ func draw(rt *rapid.T) config.Config {
 	return c
 }
 
+// What follows from other settings is not in the short file, and making it leaves the configuration as it was.
+func TestYAMLLeavesOutWhatFollows(t *testing.T) {
+	c := valid()
+	g := &c.Groups[0]
+	g.Witness.Targets = []string{"icmp://192.0.2.1"}
+	g.Policy.Failback, g.Policy.Windows = config.FailbackAuto, []config.Window{{Cron: "0 2 * * 6", For: time.Hour}}
+	c = c.Complete()
+	whole := c.Complete()
+	text, err := c.YAML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"timeout:", "timezone:", "fresh:", "name: http", "preferred:"} {
+		if strings.Contains(string(text), key) {
+			t.Errorf("YAML() says %s\n%s", key, text)
+		}
+	}
+	if diff := sameConfig(whole, c); diff != "" {
+		t.Errorf("YAML() changed its receiver (-before +after):\n%s", diff)
+	}
+}
+
 func drawCheck(rt *rapid.T, g config.Group, text *rapid.Generator[string], maybe func(string) bool) config.Check {
 	kinds := []config.Kind{config.KindVMStatus, config.KindTCP, config.KindHTTP, config.KindICMP, config.KindExec}
 	k := config.DefaultCheck(rapid.SampledFrom(kinds).Draw(rt, "kind"))

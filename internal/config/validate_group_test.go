@@ -23,6 +23,10 @@ func TestValidateWitness(t *testing.T) {
 			g.Checks[0].Interval, g.Checks[0].Fresh = time.Minute, 2*time.Minute
 			g.Checks[1].Interval, g.Checks[1].Fresh = 11*time.Second, time.Minute
 		})},
+		{name: "an-interval-of-nothing-is-one-problem", change: group(func(g *config.Group) {
+			g.Witness, g.Checks = config.Witness{Targets: []string{"icmp://192.0.2.1"}, Timeout: time.Second}, g.Checks[:2]
+			g.Checks[1].Interval = 0
+		})},
 		{name: "nothing-on-the-data-path", change: group(func(g *config.Group) {
 			g.Witness, g.Checks = config.Witness{Targets: []string{"icmp://192.0.2.1"}, Timeout: time.Second}, g.Checks[:1]
 		})},
@@ -32,11 +36,11 @@ func TestValidateWitness(t *testing.T) {
 			g.Witness = config.Witness{Targets: []string{"icmp://10.0.0.4", "tcp://10.0.1.4:443", "http://10.0.1.5/"}, Timeout: time.Second}
 		})},
 		{name: "a-target-of-a-check", change: everyKind(group(func(g *config.Group) {
-			g.Checks[1].Port, g.Checks[1].Targets = 0, map[string]string{"vmx-a": "A.example.:22", "vmx-b": "[2001:db8:0::1]:22"}
+			g.Checks[1].Port, g.Checks[1].Targets = 0, map[string]string{"vmx-a": "A.example.:22", "vmx-b": "[::ffff:10.3.0.1]:22"}
 			g.Checks[2].URL, g.Checks[2].Targets = "", map[string]string{"vmx-a": "https://b.example:8443/x", "vmx-b": "https://c.example/"}
-			g.Checks[icmpAt].Targets = map[string]string{"vmx-a": "10.1.0.1", "vmx-b": "10.2.0.1"}
+			g.Checks[icmpAt].Targets = map[string]string{"vmx-a": "2001:db8:0::1", "vmx-b": "10.2.0.1"}
 			g.Witness = config.Witness{Timeout: time.Second, Targets: []string{
-				"https://a.example/health", "icmp://2001:db8::1", "tcp://B.EXAMPLE:443", "http://10.2.0.1:8080/", "tcp://d.example:443",
+				"https://a.example/health", "icmp://2001:db8::1", "tcp://B.EXAMPLE:443", "http://10.2.0.1:8080/", "icmp://10.3.0.1", "tcp://d.example:443",
 			}}
 		}))},
 	})
