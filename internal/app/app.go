@@ -117,8 +117,7 @@ func New(o Options) (*App, error) {
 		term:     lease.Local{Holder: fmt.Sprintf("%s/%d", host, os.Getpid())},
 	}
 	o.Saw = a.saw(o.Saw)
-	var vault config.Vault
-	devices, err := newDevices(o, vault)
+	devices, err := newDevices(o, cloud.VaultSecret)
 	if err != nil {
 		return nil, fmt.Errorf("meraki: %w", err)
 	}
@@ -131,7 +130,7 @@ func New(o Options) (*App, error) {
 		}
 		a.groups = append(a.groups, g)
 	}
-	if a.listener, err = a.newListener(o, vault); err != nil {
+	if a.listener, err = a.newListener(o, cloud.VaultSecret); err != nil {
 		return nil, err
 	}
 	a.metrics = a.newMetrics(o.Version)

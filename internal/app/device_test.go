@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/pem"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -107,6 +109,95 @@ func TestMerakiSettingsReachTheCloud(t *testing.T) {
 				t.Errorf("%d requests in 30 s at 0.5 a second, %d at 5", slow, quick)
 			}
 		})
+	})
+}
+
+// vaulted carries requests to a key vault that holds one secret, and all others on.
+type vaulted struct {
+	http.RoundTripper
+	secret string
+	asked  int
+	down   bool
+}
+
+func (v *vaulted) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.URL.Host != "kv.vault.azure.net" {
+		return v.RoundTripper.RoundTrip(req)
+	}
+	w := httptest.NewRecorder()
+	switch {
+	case v.down:
+		w.WriteHeader(http.StatusServiceUnavailable)
+	case req.Header.Get("Authorization") == "":
+		w.Header().Set("WWW-Authenticate", `Bearer authorization="https://login.microsoftonline.com/`+azuresim.DefaultTenant+`", resource="https://vault.azure.net"`)
+		w.WriteHeader(http.StatusUnauthorized)
+	default:
+		v.asked++
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"value":"`+v.secret+`","id":"https://kv.vault.azure.net/secrets/s/1","attributes":{"enabled":true}}`)
+	}
+	resp := w.Result()
+	resp.Request = req
+	return resp, nil
+}
+
+// A key in a vault is read with the identity that hopguard has in Azure, kept for a
+// while, and read again; a vault that is down does not end what works.
+func TestMerakiKeyInAVault(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, azuresim.TwoRegionsOptions{})
+		r := &recorder{to: w.withMeraki(t).Transport()}
+		vault := &vaulted{RoundTripper: w.Transport(), secret: "one-of-the-vault"}
+		w.config.Meraki.Key, w.config.Meraki.KeyVault = "", "https://kv.vault.azure.net/secrets/s"
+		w.config.Events.EventGrid.SecretVault = "https://kv.vault.azure.net/secrets/s"
+		a, err := app.New(app.Options{Config: w.config, Transport: vault, Meraki: r, Dial: w.dial})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ask := func() string {
+			t.Helper()
+			r.last = nil
+			if _, _, err := a.Devices().Reachability(t.Context(), merakisim.ExamplePrimary); r.last == nil {
+				t.Fatalf("nothing was asked: %v", err)
+			}
+			return r.last.Header.Get("Authorization")
+		}
+		if got := ask(); got != "Bearer one-of-the-vault" {
+			t.Errorf("Authorization = %q", got)
+		}
+		vault.secret = "two-of-the-vault"
+		time.Sleep(time.Minute)
+		if got := ask(); got != "Bearer one-of-the-vault" || vault.asked != 1 {
+			t.Errorf("a minute later Authorization = %q after %d questions, want the one that was kept", got, vault.asked)
+		}
+		time.Sleep(5 * time.Minute)
+		if got := ask(); got != "Bearer two-of-the-vault" {
+			t.Errorf("six minutes later Authorization = %q, want the new one", got)
+		}
+		vault.down = true
+		time.Sleep(time.Hour)
+		if got := ask(); got != "Bearer two-of-the-vault" {
+			t.Errorf("with the vault down Authorization = %q, want the old one", got)
+		}
+		vault.down = false
+
+		if got := a.EventSecrets()["event-grid"]; got != "" {
+			t.Errorf("the secret of events is %q before Run", got)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { _ = a.Run(ctx) })
+		time.Sleep(10 * time.Second)
+		if got := a.EventSecrets()["event-grid"]; got != "two-of-the-vault" {
+			t.Errorf("the secret of events is %q", got)
+		}
+		vault.secret = "three-of-the-vault"
+		time.Sleep(6 * time.Minute)
+		cancel()
+		running.Wait()
+		if got := a.EventSecrets()["event-grid"]; got != "three-of-the-vault" {
+			t.Errorf("six minutes later the secret of events is %q, want the new one", got)
+		}
 	})
 }
 

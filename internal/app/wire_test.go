@@ -202,6 +202,7 @@ func elsewhere() map[string]string {
 			m["events."+source+"."+key] = "TestEventSecretsAreRead"
 		}
 	}
+	m["meraki.keyVault"], m["events.eventGrid.secretVault"] = "TestMerakiKeyInAVault", "TestMerakiKeyInAVault"
 	return m
 }
 

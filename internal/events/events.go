@@ -18,7 +18,6 @@ package events
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"time"
 )
@@ -64,7 +63,8 @@ type Event struct {
 type Options struct {
 	// The sources that are listened to, each with its secret as it is now; nil is not
 	// listened to. The function answers from memory, by several goroutines at once.
-	// While it gives an empty secret, nothing is accepted from that source.
+	// While it gives an empty secret, which anybody could guess, nothing is accepted
+	// from that source: one that is kept elsewhere need not be known at once.
 	Meraki, AzureMonitor, EventGrid func() Secret
 	// Nudge is called once for each event that shall start a tick. It must not
 	// block and is called by several goroutines at once: whoever gives it unites
@@ -72,9 +72,6 @@ type Options struct {
 	Nudge func(Event)
 	Now   func() time.Time
 }
-
-// ErrNoSecret says that a source has an empty secret, which anybody could guess.
-var ErrNoSecret = errors.New("empty secret")
 
 // Handler is an [http.Handler] of the paths of its sources. It is safe for
 // concurrent use.
@@ -100,11 +97,7 @@ func New(o Options) (*Handler, error) {
 		{source: AzureMonitor, dialect: azureMonitorDialect(), secret: o.AzureMonitor},
 		{source: EventGrid, dialect: eventGridDialect(), secret: o.EventGrid},
 	} {
-		switch {
-		case e.secret == nil:
-		case e.secret().empty():
-			errs = append(errs, fmt.Errorf("events: source %q: %w", e.source, ErrNoSecret))
-		default:
+		if e.secret != nil {
 			e.nudge, e.now, e.inbox = o.Nudge, o.Now, newInbox()
 			h.endpoints[e.source.Path()] = e
 		}
