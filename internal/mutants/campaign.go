@@ -141,6 +141,7 @@ func (c *Campaign) load() error {
 	if err := c.list("deliberate.txt", c.addDeliberate); err != nil {
 		return err
 	}
+	slices.SortStableFunc(c.mutants, func(a, b Mutant) int { return strings.Compare(a.File, b.File) })
 	return c.list("equivalent.txt", c.addEquivalent)
 }
 
