@@ -93,7 +93,7 @@ func TestP10NoTextOfAReportIsShown(t *testing.T) {
 		r.Decision.Refused = "hunter2 is not a member"
 		m.Tick(r)
 		text := page(t, m, slog.New(slog.DiscardHandler))
-		for _, secret := range []string{"hunter2", "subscriptions", "spoke-1", "403"} {
+		for _, secret := range []string{"hunter2", "subscriptions", "spoke-1", "AuthorizationFailed"} {
 			if strings.Contains(text, secret) {
 				t.Errorf("the page shows %q:\n%s", secret, ours(text))
 			}
