@@ -117,8 +117,8 @@ func decisionsDocument(t *testing.T) string {
 Every tick ends in one decision, and every decision has one reason. The table is
 written by ` + "`go test ./internal/decide -update`" + ` from what the decision does in every
 situation of a group of two; a test keeps it true. Reasons are only ever added.
-The reasons failback-window and observer-suspect need windows and a witness, which
-the configuration cannot name yet.
+failback-window needs policy.failbackWindows, and observer-suspect a witness; see
+[configuration](configuration.md).
 
 * **Writes**: whether Azure may be written to, to make it equal to the record.
   "if active up" means that nothing is written towards a member that is not up,
