@@ -3,6 +3,7 @@ package main
 
 import (
 	"os"
+	_ "time/tzdata" // a container has no zone files, and a window for failback needs its zone
 
 	"hopguard/internal/cli"
 )
