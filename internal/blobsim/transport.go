@@ -36,6 +36,10 @@ type transport struct {
 // RoundTrip implements [http.RoundTripper].
 func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	r := req.Clone(req.Context())
+	r.Header = http.Header{} // a connection would bring the names in this form
+	for name, values := range req.Header {
+		r.Header[http.CanonicalHeaderKey(name)] = values
+	}
 	if r.Body == nil {
 		r.Body = http.NoBody
 	}

@@ -90,17 +90,21 @@ func (e *Elector) acquire(ctx context.Context) (*hold, error) {
 	if err := e.Validate(); err != nil {
 		return nil, err
 	}
-	if e.id == "" {
+	again := e.id != ""
+	if !again {
 		e.id = e.newID()
 	}
 	sent := time.Now()
 	limited, cancel := context.WithTimeoutCause(ctx, e.life(), fmt.Errorf("no answer within %s", e.life()))
 	defer cancel()
 	number, err := e.Locks.Acquire(limited, Claim{
-		Key: e.Key, ID: e.id, TTL: e.TTL, Holder: e.Holder, Since: sent.UTC().Round(0), Note: e.Note,
+		Key: e.Key, ID: e.id, Again: again, TTL: e.TTL, Holder: e.Holder, Since: sent.UTC().Round(0), Note: e.Note,
 	})
 	if err != nil {
 		// The ID is kept: if the claim was granted after all, the next one fits it.
+		if errors.Is(err, ErrHeld) {
+			e.id = ""
+		}
 		return nil, fmt.Errorf("acquire lease %q: %w", e.Key, err)
 	}
 	h := &hold{elector: e, id: e.id, number: number}

@@ -244,8 +244,16 @@ func TestTheSameClaimIsMadeAgain(t *testing.T) {
 			t.Fatalf("Lead() = %v, want the lost answer", err)
 		}
 		first := l.leases["emea"].id
+		if l.leases["emea"].claim.Again {
+			t.Error("the first claim says that it was made before")
+		}
 		lose = false
-		if err := e.Lead(t.Context(), work); err != nil {
+		if err := e.Lead(t.Context(), func(context.Context, lease.Term) error {
+			if k := l.leases["emea"]; k.id != first || !k.claim.Again {
+				t.Errorf("the second claim is %+v, want the first one again", k.claim)
+			}
+			return nil
+		}); err != nil {
 			t.Errorf("Lead() = %v, want nil: the lease is ours", err)
 		}
 		if err := e.Lead(t.Context(), func(context.Context, lease.Term) error {
@@ -258,6 +266,23 @@ func TestTheSameClaimIsMadeAgain(t *testing.T) {
 		}
 		if guid := regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`); !guid.MatchString(first) {
 			t.Errorf("the ID is %q, want a GUID", first)
+		}
+	})
+}
+
+// Who was refused makes a new claim, and does not say that it was made before.
+func TestARefusedClaimIsOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLocks()
+		b := elector(l, "b")
+		_ = elector(l, "a").Lead(t.Context(), func(context.Context, lease.Term) error {
+			return b.Lead(t.Context(), nil)
+		})
+		if err := b.Lead(t.Context(), func(context.Context, lease.Term) error { return nil }); err != nil {
+			t.Fatalf("Lead() = %v", err)
+		}
+		if l.leases["emea"].claim.Again {
+			t.Error("the claim says that it was made before")
 		}
 	})
 }

@@ -45,6 +45,9 @@ type Claim struct {
 	Key string
 	// ID tells this holding from all others; the same claim may be made again.
 	ID string
+	// Again says that the claim was made before and its answer is not known: the
+	// lease may be held by this ID.
+	Again bool
 	// TTL is how long the lease lasts from the moment the store grants or renews it.
 	TTL time.Duration
 	// Holder, Since and Note are for others to read. Since is by the holder's own
