@@ -81,7 +81,7 @@ func House() Table {
 		{Package: "config"},
 		{Package: "app", May: all, Tests: "merakisim sim lab", Traits: Clock | Owned},
 		// The terminal is a view of a tick: it names what it orders and shows.
-		{Package: "cli", May: "app config api azuresim sim lab appliance controller decide journal",
+		{Package: "cli", May: "app config api azuresim merakisim sim lab appliance controller decide journal",
 			Tests: "route store", Traits: Clock},
 		{Package: "cmd/hopguard", May: "cli"},
 
@@ -92,7 +92,7 @@ func House() Table {
 		// The real Azurite, for tests alone: no row lets code import it.
 		{Package: "azurite"},
 		{Package: "merakisim", Traits: Clock},
-		{Package: "sim", May: driven, Tests: "azure", Traits: Clock | TestSDK},
+		{Package: "sim", May: driven, Tests: "azure merakisim", Traits: Clock | TestSDK},
 		{Package: "lab", May: driven, Tests: "azure", Traits: Clock | TestSDK},
 
 		// Tests with Microsoft's typed clients, which take minutes to compile.

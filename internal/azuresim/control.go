@@ -202,6 +202,7 @@ type Machine struct {
 	Panicked  bool         `json:"panicked,omitempty"`
 	Port      PortMode     `json:"port"`
 	Link      Link         `json:"link,omitzero"`
+	NoTunnel  bool         `json:"noTunnel,omitempty"`
 	Alive     bool         `json:"alive"` // the guest's programs run
 	Works     bool         `json:"works"` // and forward now, also through its tunnels
 	Reason    string       `json:"reason,omitempty"`
@@ -217,7 +218,7 @@ func (s *Sim) Machines() []Machine {
 		if r.gone {
 			continue
 		}
-		m := Machine{ID: r.id, Name: r.name, Location: r.location, Appliance: r.vm.appliance, Power: r.vm.power, Hung: r.vm.hung, Panicked: r.vm.panicked, Port: r.vm.port, Link: r.vm.link}
+		m := Machine{ID: r.id, Name: r.name, Location: r.location, Appliance: r.vm.appliance, Power: r.vm.power, Hung: r.vm.hung, Panicked: r.vm.panicked, Port: r.vm.port, Link: r.vm.link, NoTunnel: r.vm.cut}
 		m.Alive, _ = s.alive(r, now)
 		m.Works, m.Reason = s.forwards(r, netip.Addr{}, now)
 		for _, key := range r.vm.nics {

@@ -3,8 +3,6 @@ package cli
 import (
 	"fmt"
 	"os"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,6 +14,8 @@ import (
 // simFlags say which world is served, and where.
 type simFlags struct {
 	listen, identity, dir string
+	meraki                bool
+	merakiListen          string
 	world, profile        string
 	seed                  uint64
 	faults                []string
@@ -35,6 +35,10 @@ unchanged: the Go and Python SDKs, az, Terraform. It keeps nothing across a rest
 It writes DIR/ca.pem, DIR/env (source it) and DIR/hopguard.yaml (a ready
 configuration), then prints "ready URL", and ends on SIGINT or SIGTERM.
 
+With --meraki it is a stand-in for the Meraki Dashboard too, in which the appliances
+are vMX: what happens to a machine happens to its device, and the cloud notices
+minutes later (seconds, with --profile fast).
+
 A fault is KIND and what it hits, as in
   --fault 503,duration=20s
   --fault 429-arm,method=PUT,count=3,retryAfter=5
@@ -43,17 +47,22 @@ Members: method, path (a regular expression), type, probability, count, after,
 duration; any other is a parameter of the kind.`,
 		Example: `  hopguard sim --dir /tmp/sim
   . /tmp/sim/env && hopguard status --why
-  hopguard sim ctl power-off vmx-a`,
+  hopguard sim ctl power-off vmx-a
+  hopguard sim --meraki --profile fast --dir /tmp/sim`,
 		Args: usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cloud, err := f.build(cmd)
 			if err != nil {
 				return err
 			}
-			return cloud.Serve(cmd.Context(), sim.ServeOptions{
-				Listen: f.listen, IdentityListen: f.identity, Dir: f.dir,
-				Ready: func(s sim.Served) error { return g.howTo(s) },
-			})
+			if !f.meraki {
+				return cloud.Serve(cmd.Context(), f.serve(func(s sim.Served) error { return g.howTo(s, "") }))
+			}
+			d, err := newDashboard(cloud, f)
+			if err != nil {
+				return err
+			}
+			return d.serve(cmd.Context(), g)
 		},
 	}
 	f.flags(cmd)
@@ -65,6 +74,8 @@ func (f *simFlags) flags(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.listen, "listen", "127.0.0.1:8443", "`address` of Azure, over HTTPS")
 	flags.StringVar(&f.identity, "identity-listen", "127.0.0.1:0", "`address` of the managed-identity endpoints, over HTTP")
+	flags.BoolVar(&f.meraki, "meraki", false, "simulate a Meraki Dashboard as well")
+	flags.StringVar(&f.merakiListen, "meraki-listen", "127.0.0.1:0", "`address` of the Meraki Dashboard, over HTTPS")
 	flags.StringVar(&f.dir, "dir", "", "`folder` for the files that clients need (required)")
 	flags.StringVar(&f.world, "world", "", "YAML `file` that describes the world, instead of the reference world")
 	flags.StringVar(&f.profile, "profile", "default", "how fast Azure is: default, fast or legacy")
@@ -80,6 +91,10 @@ func (f *simFlags) flags(cmd *cobra.Command) {
 	flags.IntVar(&f.reference.Subscriptions, "subscriptions", 0, "subscriptions that they are spread over (1)")
 	flags.BoolVar(&f.reference.IPv6, "ipv6", false, "dual-stack networks and appliances")
 	complete(cmd, "profile", "default", "fast", "legacy")
+}
+
+func (f *simFlags) serve(ready func(sim.Served) error) sim.ServeOptions {
+	return sim.ServeOptions{Listen: f.listen, IdentityListen: f.identity, Dir: f.dir, Ready: ready}
 }
 
 // build makes the world that the flags describe.
@@ -119,9 +134,13 @@ func (f *simFlags) build(cmd *cobra.Command) (*sim.Cloud, error) {
 	if o.World, err = f.describe(); err != nil {
 		return nil, err
 	}
-	faults, err := parseFaults(f.faults)
-	if err != nil {
-		return nil, err
+	var faults []azuresim.Fault
+	for _, text := range f.faults {
+		fault, err := parseFault("--fault", text)
+		if err != nil {
+			return nil, err
+		}
+		faults = append(faults, fault)
 	}
 	cloud, err := sim.New(o)
 	if err != nil {
@@ -162,52 +181,18 @@ func (f *simFlags) describe() (azuresim.World, error) {
 	return azuresim.TwoRegions(f.reference), nil
 }
 
-// parseFaults reads KIND[,member=value]...
-func parseFaults(texts []string) ([]azuresim.Fault, error) {
-	var faults []azuresim.Fault
-	for _, text := range texts {
-		parts := strings.Split(text, ",")
-		f := azuresim.Fault{Kind: azuresim.FaultKind(parts[0]), Params: map[string]string{}}
-		for _, part := range parts[1:] {
-			name, value, ok := strings.Cut(part, "=")
-			var err error
-			switch {
-			case !ok:
-				return nil, usagef("hopguard sim --help shows the form", "--fault: %q: %q: want member=value", text, part)
-			case name == "method":
-				f.Method = value
-			case name == "path":
-				f.Path = value
-			case name == "type":
-				f.Type = value
-			case name == "probability":
-				f.Probability, err = strconv.ParseFloat(value, 64)
-			case name == "count":
-				f.Count, err = strconv.Atoi(value)
-			case name == "after":
-				f.After, err = strconv.Atoi(value)
-			case name == "duration":
-				f.Duration, err = time.ParseDuration(value)
-			default:
-				f.Params[name] = value
-			}
-			if err != nil {
-				return nil, usagef("hopguard sim --help shows the form", "--fault: %q: %s: %w", text, name, err)
-			}
-		}
-		faults = append(faults, f)
-	}
-	return faults, nil
-}
-
-// howTo says how a served world is used. Its last line is for programs.
-func (g *global) howTo(s sim.Served) error {
+// howTo says how a served world is used; dashboard is the URL of its Meraki Dashboard,
+// if it has one. Its last line is for programs.
+func (g *global) howTo(s sim.Served, dashboard string) error {
 	w := g.env.Stdout
 	fmt.Fprintf(w, "a simulated Azure, until Ctrl-C. In another terminal:\n\n  . %s\n", s.Env)
 	if s.Config != "" {
 		fmt.Fprintf(w, "  %[1]s status --why\n  %[1]s sim ctl power-off %[2]s\n  %[1]s tick\n", g.env.Program, s.Active)
 	} else {
 		fmt.Fprintln(w, "  # then write a configuration: this world has no pair of appliances with a tagged table")
+	}
+	if dashboard != "" {
+		fmt.Fprintf(w, "  %s sim ctl meraki state\n\nmeraki %s", g.env.Program, dashboard)
 	}
 	_, err := fmt.Fprintf(w, "\nready %s\n", s.URL)
 	return err

@@ -12,109 +12,109 @@ import (
 	"net/http"
 	"os"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
-
-	"hopguard/internal/azuresim"
 )
 
-// simClient talks to the control API of a running hopguard sim.
-type simClient struct{ url, ca string }
+// simClient talks to the control API of a running stand-in.
+type simClient struct {
+	// what it is, and the variable that says where.
+	what, variable string
+	url            string
+	ca             *string
+}
 
 func newSimCtlCmd(g *global) *cobra.Command {
-	var c simClient
+	c := simClient{what: "simulated Azure", variable: "SIM_URL", ca: new(string)}
 	cmd := &cobra.Command{
 		Use:   "ctl",
-		Short: "Break and mend machines of a running simulated Azure",
+		Short: "Break and mend what a running hopguard sim simulates",
 		Long: `Ctl talks to a running hopguard sim. It finds it by the variables SIM_URL and
 REQUESTS_CA_BUNDLE, which its file env sets.`,
 		Example: `  . /tmp/sim/env
   hopguard sim ctl power-off vmx-a
-  hopguard sim ctl hang vmx-a
+  hopguard sim ctl tunnel vmx-a down
   hopguard sim ctl state`,
 		Args: commandOf,
 		RunE: wantCommand,
 	}
 	cmd.PersistentFlags().StringVar(&c.url, "url", g.env.Getenv("SIM_URL"), "`URL` of the simulated Azure (default: SIM_URL)")
-	cmd.PersistentFlags().StringVar(&c.ca, "ca", g.env.Getenv("REQUESTS_CA_BUNDLE"), "`file` with its authority (default: REQUESTS_CA_BUNDLE)")
+	cmd.PersistentFlags().StringVar(c.ca, "ca", g.env.Getenv("REQUESTS_CA_BUNDLE"), "`file` with its authority (default: REQUESTS_CA_BUNDLE)")
 	cmd.PersistentFlags().Lookup("url").DefValue, cmd.PersistentFlags().Lookup("ca").DefValue = "", ""
-	for _, do := range []struct{ use, path, short string }{
-		{"power-off", "poweroff", "Stop a machine at once, as a failure does"},
-		{"start", "poweron", "Start a machine"},
-		{"hang", "hang", "Hang the guest: the power state stays running"},
-		{"unhang", "unhang", "Let the guest go on"},
-	} {
-		cmd.AddCommand(&cobra.Command{
-			Use:     do.use + " MACHINE",
-			Short:   do.short,
-			Example: "  hopguard sim ctl " + do.use + " vmx-a",
-			Args:    usage(cobra.ExactArgs(1)),
-			RunE: func(cmd *cobra.Command, args []string) error {
-				_, err := c.do(cmd.Context(), http.MethodPost, do.path, map[string]string{"vm": args[0]})
-				return err
-			},
-		})
-	}
-	cmd.AddCommand(newSimStateCmd(g, &c))
+	cmd.AddCommand(newTroubleCmds(&c)...)
+	cmd.AddCommand(newSimPingCmd(g, &c), newSimStateCmd(g, &c), newSimMerakiCmd(g, c.ca))
+	cmd.AddCommand(newFaultCmds(&c, "hopguard sim ctl", "429-arm,method=PUT,count=3,retryAfter=5")...)
 	return cmd
 }
 
-func newSimStateCmd(g *global, c *simClient) *cobra.Command {
-	var o output
-	cmd := &cobra.Command{
-		Use:   "state",
-		Short: "Show the machines as only the simulator knows them",
-		Example: `  hopguard sim ctl state
-  hopguard sim ctl state --json`,
-		Args: usage(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := o.check(); err != nil {
-				return err
+// call is a command that makes one call and says nothing.
+type call struct {
+	use, short, long, example string
+	// words are what the arguments can be, by their position; nil is anything.
+	words [][]string
+	// order makes the path and the body of the call.
+	order func(args []string) (path string, body any, err error)
+}
+
+func (o call) command(c *simClient) *cobra.Command {
+	n := strings.Count(o.use, " ")
+	return &cobra.Command{
+		Use: o.use, Short: o.short, Long: o.long, Example: o.example,
+		Args: usage(cobra.ExactArgs(n)),
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			if len(args) < len(o.words) {
+				return o.words[len(args)], cobra.ShellCompDirectiveNoFileComp
 			}
-			body, err := c.do(cmd.Context(), http.MethodGet, "machines", nil)
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			for i, words := range o.words {
+				if words != nil {
+					if err := oneOf(strings.Fields(o.use)[i+1], args[i], words); err != nil {
+						return err
+					}
+				}
+			}
+			path, body, err := o.order(args)
 			if err != nil {
 				return err
 			}
-			var machines []azuresim.Machine
-			if err := json.Unmarshal(body, &machines); err != nil {
-				return fmt.Errorf("read the machines: %w", err)
-			}
-			if o.form == "json" {
-				return writeJSON(g.env.Stdout, machines)
-			}
-			return showMachines(g.env.Stdout, machines)
+			_, err = c.do(cmd.Context(), http.MethodPost, path, body)
+			return err
 		},
 	}
-	o.flags(cmd)
-	return cmd
 }
 
-func showMachines(out io.Writer, machines []azuresim.Machine) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "MACHINE\tREGION\tPOWER\tFORWARDS\tADDRESSES")
-	for _, m := range machines {
-		var addresses []string
-		for _, a := range m.Addresses {
-			addresses = append(addresses, a.String())
-		}
-		forwards := "yes"
-		if !m.Works {
-			forwards = "no: " + m.Reason
-		}
-		if !m.Appliance {
-			forwards = "-"
-		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", m.Name, m.Location, m.Power, forwards, strings.Join(addresses, " "))
+// newFaultCmds are the commands for requests that fail.
+func newFaultCmds(c *simClient, path, example string) []*cobra.Command {
+	return []*cobra.Command{
+		call{
+			use: "fault FAULT", short: "Make requests fail",
+			long:    "Fault makes requests fail until heal. FAULT has the form that hopguard sim --help gives.",
+			example: "  " + path + " fault 503,duration=20s\n  " + path + " fault " + example,
+			order: func(args []string) (string, any, error) {
+				f, err := parseFault("FAULT", args[0])
+				if err != nil {
+					return "", nil, err
+				}
+				return "faults", orderOf(f), nil
+			},
+		}.command(c),
+		{
+			Use: "heal", Short: "End all faults", Example: "  " + path + " heal", Args: usage(cobra.NoArgs),
+			RunE: func(cmd *cobra.Command, _ []string) error {
+				_, err := c.do(cmd.Context(), http.MethodDelete, "faults", nil)
+				return err
+			},
+		},
 	}
-	return w.Flush()
 }
 
 // do makes one call and returns the body of its answer.
 func (c *simClient) do(ctx context.Context, method, path string, command any) ([]byte, error) {
 	if c.url == "" {
-		return nil, usagef("source the file env that hopguard sim has written", "no simulated Azure is known: want --url or SIM_URL")
+		return nil, usagef("source the file env that hopguard sim has written", "no %s is known: want --url or %s", c.what, c.variable)
 	}
 	client, err := c.client()
 	if err != nil {
@@ -131,7 +131,7 @@ func (c *simClient) do(ctx context.Context, method, path string, command any) ([
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("ask the simulated Azure: %w", err)
+		return nil, fmt.Errorf("ask the %s: %w", c.what, err)
 	}
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, 64<<20))
@@ -150,16 +150,28 @@ func (c *simClient) do(ctx context.Context, method, path string, command any) ([
 	return nil, errors.New(refusal.Error)
 }
 
+// read makes one GET and decodes its answer.
+func (c *simClient) read(ctx context.Context, path string, into any) error {
+	body, err := c.do(ctx, http.MethodGet, path, nil)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(body, into); err != nil {
+		return fmt.Errorf("read the %s: %w", path, err)
+	}
+	return nil
+}
+
 func (c *simClient) client() (*http.Client, error) {
 	var pool *x509.CertPool
-	if c.ca != "" {
-		pem, err := os.ReadFile(c.ca)
+	if *c.ca != "" {
+		pem, err := os.ReadFile(*c.ca)
 		if err != nil {
 			return nil, usagef("", "--ca: %w", err)
 		}
 		pool = x509.NewCertPool()
 		if !pool.AppendCertsFromPEM(pem) {
-			return nil, usagef("", "--ca: %s has no certificate", c.ca)
+			return nil, usagef("", "--ca: %s has no certificate", *c.ca)
 		}
 	}
 	return &http.Client{

@@ -44,42 +44,30 @@ func kinds() []FaultKind {
 // Fault makes requests fail. Method and Path select them; empty selects everything.
 type Fault struct {
 	Kind   FaultKind `json:"kind"`
-	Method string    `json:"method,omitempty"`
+	Method string    `json:"method"`
 	// Path is a regular expression that is looked for in the URL path.
-	Path string `json:"path,omitempty"`
+	Path string `json:"path"`
 	// Probability of each selected request to fail; 0 is certainty.
-	Probability float64 `json:"probability,omitempty"`
+	Probability float64 `json:"probability"`
 	// Count is how many requests fail before the fault is spent; 0 is without end.
-	Count int `json:"count,omitempty"`
+	Count int `json:"count"`
 	// After is how many selected requests pass first.
-	After int `json:"after,omitempty"`
+	After int `json:"after"`
 	// Duration is how long the fault is active; 0 is without end. In JSON it is a text
 	// such as "30s".
 	Duration time.Duration `json:"-"`
 	// Params refine the kind.
-	Params map[string]string `json:"params,omitempty"`
+	Params map[string]string `json:"params"`
 }
 
-// faultJSON is a fault outside.
-type faultJSON struct {
-	*plainFault
-	Duration string `json:"duration,omitempty"`
-}
-
-type plainFault Fault
-
-// MarshalJSON writes the duration as a text.
-func (f Fault) MarshalJSON() ([]byte, error) {
-	out := faultJSON{plainFault: (*plainFault)(&f)}
-	if f.Duration != 0 {
-		out.Duration = f.Duration.String()
-	}
-	return json.Marshal(out)
-}
-
-// UnmarshalJSON reads what MarshalJSON writes; an unknown member is an error.
+// UnmarshalJSON reads a fault whose duration is a text such as "30s"; an unknown member
+// is an error.
 func (f *Fault) UnmarshalJSON(data []byte) error {
-	in := faultJSON{plainFault: (*plainFault)(f)}
+	type plain Fault
+	in := struct {
+		*plain
+		Duration string `json:"duration"`
+	}{plain: (*plain)(f)}
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&in); err != nil {

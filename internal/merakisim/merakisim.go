@@ -51,6 +51,15 @@ func ProfileDefault() Profile {
 	}
 }
 
+// ProfileFast is a cloud that notices within seconds, for people who do not want to
+// wait. No real one is known to be that quick.
+func ProfileFast() Profile {
+	return Profile{
+		Latency: 10 * time.Millisecond, Offline: 10 * time.Second, Online: 2 * time.Second, Alerting: 2 * time.Second,
+		Refresh: 10 * time.Second, Ping: 200 * time.Millisecond,
+	}
+}
+
 // DeadPing is how a live ping ends whose device does not answer. Meraki does not
 // say which it is [U].
 type DeadPing int
