@@ -47,6 +47,8 @@ type Options struct {
 	Ping probe.PingFunc
 	// Meraki carries the requests to the Meraki cloud; nil is the network.
 	Meraki http.RoundTripper
+	// Records keeps the records; nil is the store that the configuration names.
+	Records controller.Records
 	// Saw is told what happens during ticks, from several goroutines at once; it
 	// must not block. Nil if nobody listens.
 	Saw func(controller.Event)
@@ -122,7 +124,11 @@ func New(o Options) (*App, error) {
 		return nil, fmt.Errorf("meraki: %w", err)
 	}
 	a.devices = devices
-	shared := world{cloud: cloud, devices: devices, records: newRecords(o.Config.Store, o.Now), limit: make(chan struct{}, mostRounds)}
+	records := o.Records
+	if records == nil {
+		records = newRecords(o.Config.Store, o.Now)
+	}
+	shared := world{cloud: cloud, devices: devices, records: records, limit: make(chan struct{}, mostRounds)}
 	for _, c := range o.Config.Groups {
 		g, err := newGroup(c, o, shared)
 		if err != nil {
