@@ -91,7 +91,7 @@ func (d *dashboard) serve(ctx context.Context, g *global) error {
 			if err := d.files(s, url); err != nil {
 				return err
 			}
-			all.Go(func() error { return d.Sim.Serve(ctx, ln, cert) })
+			all.Go(func() error { return d.Serve(ctx, ln, cert) })
 			all.Go(func() error { return d.follow(ctx) })
 			return g.howTo(s, url)
 		}))
