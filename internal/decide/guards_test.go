@@ -121,3 +121,27 @@ func TestP6HistoryKeepsItsLastAutomaticTransition(t *testing.T) {
 		t.Errorf("history has %d transitions and begins with %+v, want %d and %+v", len(r.History), r.History[0], 2*most, oldest)
 	}
 }
+
+// A return of traffic that nobody ordered uses up the budget like a failover.
+func TestP6FailbackCounts(t *testing.T) {
+	r := running("a", decide.Auto)
+	for i := range 4 {
+		r.Epoch++
+		r.History = append(r.History, decide.Transition{Epoch: r.Epoch, To: "a", Reason: decide.ReasonFailback, At: at(time.Duration(i) * time.Minute)})
+	}
+	for _, tt := range []struct {
+		now   time.Duration
+		most  int
+		want  decide.Reason
+		until time.Duration
+	}{
+		{3*time.Minute + 1, 0, decide.ReasonHoldDown, 11 * time.Minute}, // doubled three times
+		{30 * time.Minute, 4, decide.ReasonFlapBudget, time.Hour},
+	} {
+		_, got := decide.Step(limited(manual(), tt.most), r, decide.Input{Now: at(tt.now), Health: health("du", epoch)})
+		want := decide.Decision{Reason: tt.want, Active: "a", Until: at(tt.until)}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("Step() %v after the first of four failbacks differs (-want +got):\n%s", tt.now, diff)
+		}
+	}
+}

@@ -17,6 +17,7 @@ import (
 //   - operand: one operand of && is always so, or one of || never, as if it were not
 //     there (the other way round the whole condition is, which is listed above);
 //   - compare: < is <=, > is >=, == is !=, and back;
+//   - bound: min or max of two is always the first, or the second;
 //   - one: +1 or -1 is not there;
 //   - delete: a statement that returns, assigns, counts, calls or leaves a loop is not
 //     there. The only statement of an if without else is if-false already.
@@ -79,6 +80,11 @@ func (g *generator) visit(n ast.Node) {
 		g.statements(n.Body.List)
 	case *ast.FuncLit:
 		g.body(n.Body)
+	case *ast.CallExpr:
+		if fn, ok := n.Fun.(*ast.Ident); ok && (fn.Name == "min" || fn.Name == "max") && len(n.Args) == 2 {
+			g.add("bound", n, n.Pos(), n.End(), g.text(n.Args[0]), g.text(n.Args[0]))
+			g.add("bound", n, n.Pos(), n.End(), g.text(n.Args[1]), g.text(n.Args[1]))
+		}
 	case *ast.BinaryExpr:
 		g.binary(n)
 	}

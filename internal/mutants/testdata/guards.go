@@ -11,7 +11,7 @@ func (l *ladder) climb(n int, tired bool) (int, error) {
 		l.steps = nil
 		return 0, nil
 	}
-	high := 0
+	high := min(0, n)
 	for i := 0; i < n; i++ {
 		if l.steps[i] >= 10 {
 			continue
