@@ -90,7 +90,7 @@ func (c *Container) bound(ctx context.Context) (context.Context, context.CancelF
 
 // once makes one try. Its errors are *BlobError, or say why there was no answer.
 func (c *Container) once(ctx context.Context, request func(context.Context) error) error {
-	limit := c.timeout * 2 / 5
+	before, limit := c.seen.Load(), c.timeout*2/5
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer within %s", limit))
 	defer cancel()
 	err := request(ctx)
@@ -99,6 +99,9 @@ func (c *Container) once(ctx context.Context, request func(context.Context) erro
 		return nil
 	}
 	err = c.blobError(ctx, err)
+	if e, ok := errors.AsType[*BlobError](err); ok && e.is(bloberror.ContainerNotFound) {
+		e.vanished = before
+	}
 	if blobIs(err, bloberror.BlobNotFound, bloberror.ConditionNotMet, bloberror.BlobAlreadyExists) {
 		c.seen.Store(true)
 	}
@@ -133,11 +136,14 @@ func (c *Container) repeat(ctx context.Context, request func(context.Context) er
 // ensure makes the container, if err says that it is missing and it may be made.
 // Otherwise it returns err, or why not.
 func (c *Container) ensure(ctx context.Context, err error) error {
+	e, ok := errors.AsType[*BlobError](err)
 	switch {
-	case !blobIs(err, bloberror.ContainerNotFound):
+	case !ok || !e.is(bloberror.ContainerNotFound):
 		return err
-	case c.seen.Load():
+	case e.vanished:
 		return fmt.Errorf("%w; it was there before, so it is not made anew: restore it, or start again without what was in it", err)
+	case c.seen.Load():
+		return nil // somebody has made it meanwhile
 	case !c.create:
 		return err
 	}

@@ -27,6 +27,9 @@ type BlobError struct {
 	Message string
 	// RetryAfter is how long the service wants to be left alone; 0 if it did not say.
 	RetryAfter time.Duration
+
+	// vanished says that the container is missing and was there before.
+	vanished bool
 }
 
 // Error says what came back and what to do about it, if that is known.
@@ -53,6 +56,9 @@ func (e *BlobError) hint() string {
 	case "KeyBasedAuthenticationNotPermitted":
 		return "the storage account takes no account keys and no SAS: use an identity"
 	case bloberror.ContainerNotFound:
+		if e.vanished {
+			return fmt.Sprintf("the container %s does not exist any more", e.Container)
+		}
 		return fmt.Sprintf("the container %s does not exist: make it (az storage container create), or allow it to be made", e.Container)
 	case bloberror.ContainerBeingDeleted:
 		return fmt.Sprintf("the container %s was deleted; its name is free again after 30 s or more", e.Container)

@@ -317,6 +317,38 @@ func TestALeaseThatWasTakenUnseen(t *testing.T) {
 	})
 }
 
+// Another one is faster between the look and the attempt: it is the one that is named.
+func TestTheFasterOneIsNamed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sim := newSim()
+		b := azure.Leases{Container: opened(t, sim, "b")}
+		if _, err := b.Acquire(t.Context(), claim("groups/emea", idB)); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Release(t.Context(), "groups/emea", idB); err != nil {
+			t.Fatal(err)
+		}
+		sim.SetFault(func(c blobsim.Call) blobsim.Fault {
+			if c.Client == "a" && c.Op == blobsim.OpAcquireLease {
+				return blobsim.Fault{Kind: blobsim.Slow, Delay: time.Second}
+			}
+			return blobsim.Fault{}
+		})
+		var faster sync.WaitGroup
+		faster.Go(func() {
+			time.Sleep(time.Second / 2)
+			if _, err := b.Acquire(t.Context(), lease.Claim{Key: "groups/emea", ID: idB, TTL: ttl, Holder: "host-c/1", Since: time.Now()}); err != nil {
+				t.Errorf("Acquire() = %v", err)
+			}
+		})
+		_, err := (azure.Leases{Container: opened(t, sim, "a")}).Acquire(t.Context(), claim("groups/emea", idA))
+		faster.Wait()
+		if held, ok := errors.AsType[*lease.HeldError](err); !ok || held.Holder != "host-c/1" {
+			t.Errorf("Acquire() = %v, want that host-c/1 holds it", err)
+		}
+	})
+}
+
 func TestHoldings(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sim := newSim(func(o *blobsim.Options) { o.PageSize = 2 })

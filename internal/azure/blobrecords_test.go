@@ -97,6 +97,7 @@ func TestRecordsInBlobs(t *testing.T) {
 // Of eight writers in two processes that start from one version, exactly one wins.
 func TestP3OneWinnerForEachVersionInBlobs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		// Its first round races for the container too.
 		sim := newSim()
 		oneWinner(t, recordsOf(opened(t, sim, "a")), recordsOf(opened(t, sim, "b")))
 	})
@@ -389,7 +390,7 @@ func TestUnknownFormatInABlob(t *testing.T) {
 }
 
 func TestContainerOfRecords(t *testing.T) {
-	const want = "restore it, or start again"
+	const want = "does not exist any more; it was there before, so it is not made anew: restore it, or start again"
 	for _, test := range []struct {
 		name   string
 		create bool
@@ -409,6 +410,11 @@ func TestContainerOfRecords(t *testing.T) {
 			wantAbsent(t, s, "emea")
 			raw(t, sim, http.MethodDelete, "/state?restype=container", "")
 			time.Sleep(time.Minute)
+		}, want},
+		{"vanished-after-it-was-found-empty", true, func(t *testing.T, sim *blobsim.Sim, s azure.Records) {
+			raw(t, sim, http.MethodPut, "/state?restype=container", "")
+			wantAbsent(t, s, "emea")
+			raw(t, sim, http.MethodDelete, "/state?restype=container", "")
 		}, want},
 		{"being-deleted-at-the-start", true, func(t *testing.T, sim *blobsim.Sim, _ azure.Records) {
 			raw(t, sim, http.MethodPut, "/state?restype=container", "")
