@@ -60,8 +60,9 @@ type Claim struct {
 // Holding is what others may know of a lease.
 type Holding struct {
 	Key string
-	// Held says that the store counts the lease as taken now; the rest is of the
-	// last one who held it, and empty if nobody did.
+	// Held says that the store counts the lease as taken now. The rest is of the last
+	// one who has signed it, and empty if nobody did: a new holder signs a moment
+	// after it has the lease.
 	Held   bool
 	Holder string
 	Since  time.Time
