@@ -13,6 +13,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"slices"
 	"strings"
@@ -49,6 +50,9 @@ type Settings struct {
 	TokenCredential azcore.TokenCredential
 	// Version is this program's, for the User-Agent header.
 	Version string
+	// Rand spreads the waits before a request is repeated, and is used by nobody else;
+	// nil is the runtime's own source.
+	Rand *rand.Rand
 }
 
 // Client talks to one Azure as one principal. It is safe for concurrent use.
@@ -63,6 +67,7 @@ type Client struct {
 	tables        tableLists
 	power         powerLists
 	vault         vault
+	jitter        jitter
 
 	visibleTurn gate // guards what follows
 	visible     []string
@@ -110,6 +115,7 @@ func New(s Settings) (*Client, error) {
 	return &Client{
 		endpoint: client.Endpoint(), pipeline: client.Pipeline(), subscriptions: distinct(s.Subscriptions),
 		parallel: s.Parallel, timeout: timeout, vault: secrets, visibleTurn: newGate(),
+		jitter: jitter{rand: s.Rand},
 	}, nil
 }
 

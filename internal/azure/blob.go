@@ -29,6 +29,7 @@ type Container struct {
 	prefix  string
 	create  bool
 	timeout time.Duration
+	jitter  jitter
 	// seen says that the container was there: one that vanishes is not made anew,
 	// because what was in it, a freeze for example, must not be forgotten in silence.
 	seen atomic.Bool
@@ -40,7 +41,7 @@ func NewContainer(s BlobSettings) (*Container, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open blob storage: %w", err)
 	}
-	c := &Container{client: client, token: token, name: containerName(client), prefix: s.Prefix, create: s.Create, timeout: s.Timeout}
+	c := &Container{client: client, token: token, name: containerName(client), prefix: s.Prefix, create: s.Create, timeout: s.Timeout, jitter: jitter{rand: s.Rand}}
 	if c.prefix == "" {
 		c.prefix = blobPrefix
 	}
@@ -113,7 +114,7 @@ func (c *Container) again(ctx context.Context, try int, err error) bool {
 	if try >= blobTries || !passing(err) {
 		return false
 	}
-	wait := backoff(try - 1)
+	wait := c.jitter.backoff(try - 1)
 	if e, ok := errors.AsType[*BlobError](err); ok {
 		wait = max(wait, e.RetryAfter)
 	}

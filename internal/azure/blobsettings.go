@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
@@ -77,6 +78,9 @@ type BlobSettings struct {
 	Transport policy.Transporter
 	// TokenCredential replaces Credential, if set.
 	TokenCredential azcore.TokenCredential
+	// Rand spreads the waits before a request is repeated, and is used by nobody else;
+	// nil is the runtime's own source.
+	Rand *rand.Rand
 }
 
 // open returns the SDK's client of the container, and the credential if there is one.

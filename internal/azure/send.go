@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
@@ -54,7 +55,7 @@ func (c *Client) get(ctx context.Context, provider, path string, query url.Value
 			return a, err
 		}
 		if scope == waitTable {
-			if err := sleep(ctx, max(wait, backoff(try))); err != nil {
+			if err := sleep(ctx, max(wait, c.jitter.backoff(try))); err != nil {
 				return a, err
 			}
 		}
@@ -188,10 +189,22 @@ func because(ctx context.Context, err error) error {
 	return err
 }
 
+// jitter spreads the waits of one client. The zero value uses the runtime's own
+// source.
+type jitter struct {
+	mu   sync.Mutex
+	rand *rand.Rand
+}
+
 // backoff grows from 200 ms to 10 s, with jitter so that replicas spread.
-func backoff(try int) time.Duration {
+func (j *jitter) backoff(try int) time.Duration {
 	d := min(100*time.Millisecond<<min(try, 7), 10*time.Second)
-	return d/2 + rand.N(d)
+	if j.rand == nil {
+		return d/2 + rand.N(d)
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return d/2 + time.Duration(j.rand.Int64N(int64(d)))
 }
 
 // list reads all pages of a list, each with read, which is get or glance.

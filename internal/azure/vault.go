@@ -69,7 +69,7 @@ func (c *Client) VaultSecret(ctx context.Context, secretURL string) (string, err
 			return secret, nil
 		}
 		what, wait, _ := advise(err)
-		if what == giveUp || final(err) || try == readTries || wait > maxWait || sleep(ctx, max(wait, backoff(try))) != nil {
+		if what == giveUp || final(err) || try == readTries || wait > maxWait || sleep(ctx, max(wait, c.jitter.backoff(try))) != nil {
 			return "", fmt.Errorf("read secret %s: %w", target, err)
 		}
 	}

@@ -145,7 +145,7 @@ func (w *writer) recover(ctx context.Context, err error, try int) error {
 			return err
 		}
 		if wait == 0 && !conflict(err) {
-			wait = backoff(try)
+			wait = w.client.jitter.backoff(try)
 		}
 	} else if try == writeTries {
 		return fmt.Errorf("written %d times, and each time other next hops were read back", try)
