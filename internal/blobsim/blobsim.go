@@ -60,6 +60,7 @@ type Sim struct {
 	requests   int
 	fault      func(Call) Fault
 	calls      []Call
+	nth        map[Op]int // how often each operation was asked for
 	late       []late
 }
 
@@ -96,7 +97,7 @@ func New(o Options) *Sim {
 	if o.Deleting == 0 {
 		o.Deleting = 30 * time.Second
 	}
-	return &Sim{options: o, containers: map[string]*container{}, deleting: map[string]time.Time{}}
+	return &Sim{options: o, containers: map[string]*container{}, deleting: map[string]time.Time{}, nth: map[Op]int{}}
 }
 
 // URL is the blob service's address in Azure's form. Nothing listens there: it is

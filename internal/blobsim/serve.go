@@ -124,12 +124,8 @@ func (s *Sim) begin(req *request) Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := &req.call
-	c.Number, c.Nth, c.At = len(s.calls)+1, 1, s.now()
-	for _, earlier := range s.calls {
-		if earlier.Op == c.Op {
-			c.Nth++
-		}
-	}
+	s.nth[c.Op]++
+	c.Number, c.Nth, c.At = len(s.calls)+1, s.nth[c.Op], s.now()
 	s.calls = append(s.calls, *c)
 	if s.fault == nil {
 		return Fault{}
