@@ -111,8 +111,13 @@ func TestSchemaAndLoadAgreeOnValues(t *testing.T) {
 		"groups[0].policy.failbackDelay":   durations,
 		"groups[0].policy.maxTransitions":  {1, 100, 0, 101, "1"},
 		"groups[0].verify.nics":            {[]any{network + "networkInterfaces/a"}, []any{"a"}, []any{machines + "a"}, nil},
-		"store":                            {nil, map[string]any{}, map[string]any{"x": 1}, "x"},
-		"store.kind":                       {"memory", "blob", nil},
+		"groups[0].policy.storeOutage":     {"hold", "act", "Act", "", nil},
+		"store":                            stores(),
+		"store.kind":                       {"memory", "blobs", "", nil},
+		"store.path":                       {"x", "", 1, nil},
+		"store.container":                  {"", 1, nil},
+		"store.create":                     {false, "true", nil},
+		"replicas":                         {nil, map[string]any{}, []any{}, map[string]any{"x": 1}},
 		"log.level":                        {"debug", "trace", ""},
 		"api.listen":                       {":80", "a:80", "[::1]:80", "a", "80", "", 80},
 	} {
@@ -147,6 +152,70 @@ func example() map[string]any {
 			},
 			"policy": map[string]any{"holdDown": "1h"},
 		}},
+	}
+}
+
+// stores are sections: some that are none, and blob stores with one value each that a name or URL may have or not.
+func stores() []any {
+	list := []any{nil, map[string]any{}, map[string]any{"x": 1}, "x"}
+	blob := func(keys ...any) {
+		m := map[string]any{"kind": "blob", "account": account, "container": "state"}
+		for i := 0; i < len(keys); i += 2 {
+			m[keys[i].(string)] = keys[i+1]
+		}
+		list = append(list, m)
+	}
+	for _, v := range []any{account, account + "/", "https://[::1]:10000/a", "http://127.0.0.1:10000/a", "http://", "ftp://a", account + "?a", account + "#a",
+		"https://u:p@a", "a", 1, nil} {
+		blob("account", v)
+	}
+	for _, v := range []any{"abc", "a-b", "0ab", "ab-", "-ab", "a--b", "ab", "a", "aBc", "a_b", "a.b", "a-b-c-d", strings.Repeat("a", 63), strings.Repeat("a", 64),
+		strings.Repeat("a-", 31) + "a", strings.Repeat("a-", 32) + "a", 1, nil} {
+		blob("container", v)
+	}
+	for _, v := range []any{"", "a", "a/b", "a//b", "/a", "a/", ".", "..", "a.", "a./b", ".a/b.c", "a b", "é", strings.Repeat("a", 256), strings.Repeat("a", 257), 1, nil} {
+		blob("prefix", v)
+	}
+	for _, v := range []any{true, false, "true", nil} {
+		blob("create", v)
+	}
+	for _, v := range []any{"1s", "30s", "2500ms", "5", 5, "-5s", "x", nil} {
+		blob("timeout", v)
+	}
+	for _, key := range []string{"connectionString", "sasURL"} {
+		for _, v := range []any{"<secret>", 1, nil, []any{}} {
+			blob("account", "", key, v)
+		}
+		for _, v := range []any{"a b", "a-b", "1", 1, nil} {
+			blob("account", "", key+"Env", v)
+		}
+	}
+	blob("account", "", "connectionString", connection)
+	blob("account", "", "container", "", "sasURL", sas)
+	return list
+}
+
+// A name of a replica: the schema and Load say the same about it.
+func TestSchemaAndLoadAgreeOnReplicas(t *testing.T) {
+	s := compiled(t)
+	for key, values := range map[string][]any{
+		"lease": {"15s", "1m", "30000ms", "30", 30, "-15s", "x", nil},
+		"name": {"a", "host-1_2.x", "-a", ".a", "a.", ".", "a b", "a/b", "é", "", strings.Repeat("a", 63), strings.Repeat("a", 64),
+			strings.Repeat("a", 62) + ".", 1, nil},
+	} {
+		for _, value := range values {
+			document := example()
+			set(document, "store", map[string]any{"kind": "blob", "account": account, "container": "state"})
+			set(document, "replicas."+key, value)
+			text, err := yaml.Marshal(document)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, loaded := config.Load(write(t, string(text)), none)
+			if says := matches(s, text); (says == nil) != (loaded == nil) {
+				t.Errorf("%s: %#v\nthe schema says %v\nLoad says %v", key, value, says, loaded)
+			}
+		}
 	}
 }
 

@@ -23,6 +23,8 @@ type Config struct {
 	Events Events `yaml:"events"`
 	// Store says where the records of the groups are kept.
 	Store Store `yaml:"store"`
+	// Replicas says how several controllers share the groups.
+	Replicas Replicas `yaml:"replicas"`
 	// Log says what is logged, and how.
 	Log Log `yaml:"log"`
 	// API says where the HTTP API, dashboard and metrics listen.
@@ -61,14 +63,6 @@ type Azure struct {
 	Parallel int `yaml:"parallel"`
 	// Timeout bounds one request.
 	Timeout time.Duration `yaml:"timeout"`
-}
-
-// Store says where the records of the groups are kept.
-type Store struct {
-	// Kind is where records live.
-	Kind StoreKind `yaml:"kind"`
-	// Path is the folder of the file store, made if absent. A relative path starts at the working directory.
-	Path string `yaml:"path"`
 }
 
 // Log says what is logged, and how.

@@ -12,7 +12,7 @@ func Default() Config {
 	return Config{
 		Azure:  Azure{Cloud: CloudPublic, Credential: CredentialDefault, Timeout: 30 * time.Second},
 		Meraki: Meraki{RequestsPerSecond: 5},
-		Store:  Store{Kind: StoreFile, Path: "./state"},
+		Store:  Store{Kind: StoreFile},
 		Log:    Log{Level: LevelInfo, Format: FormatAuto},
 	}
 }
@@ -29,6 +29,7 @@ func DefaultGroup() Group {
 			MaxTransitions: 4,
 			Per:            time.Hour,
 			UnknownAlert:   2 * time.Minute,
+			StoreOutage:    StoreOutageHold,
 		},
 		Verify:    Verify{Timeout: 30 * time.Second},
 		Reconcile: 10 * time.Second,
@@ -69,9 +70,11 @@ func (k Check) within(interval string) Check {
 // Complete returns the configuration with what follows from other settings filled in where it is empty: the preferred
 // member is the first, the tag value is the group's name, a group without checks reads vm-status, a check is named after
 // its kind and says nothing after three intervals and a timeout, a witness has 2 s or as much as the checks' interval allows,
-// a window is in UTC, the Meraki key is in its usual variable. Load and Import have done it.
+// a window is in UTC, the Meraki key is in its usual variable, a file store has its usual folder, and a blob store its usual
+// prefix, timeout and lease. Load and Import have done it.
 func (c Config) Complete() Config {
 	c.Meraki = c.Meraki.complete()
+	c.Store, c.Replicas = c.Store.complete(), c.Replicas.complete(c.Store.Kind)
 	c.Groups = slices.Clone(c.Groups) // not the caller's
 	for i := range c.Groups {
 		c.Groups[i] = c.Groups[i].complete()

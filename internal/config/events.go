@@ -17,6 +17,13 @@ func (e Events) Enabled() bool {
 	return e.Meraki.Enabled() || e.AzureMonitor.Enabled() || e.EventGrid.Enabled()
 }
 
+// places lists where the secrets are.
+func (e Events) places() []place {
+	return []place{
+		e.Meraki.place("events.meraki.secret"), e.AzureMonitor.place("events.azureMonitor.secret"), e.EventGrid.place("events.eventGrid.secret"),
+	}
+}
+
 // EventSource says what a sender proves itself with. At most one of the four is set; with none, nobody is believed.
 type EventSource struct {
 	// Secret is the secret itself. Prefer one of the three below. See LoadSecret.
@@ -41,5 +48,5 @@ func (s EventSource) LoadSecret(ctx context.Context, getenv func(string) string,
 
 // place says where the secret is; setting is its full or its last name.
 func (s EventSource) place(setting string) place {
-	return place{setting: setting, value: s.Secret, env: s.SecretEnv, file: s.SecretFile, vault: s.SecretVault}
+	return place{setting: setting, value: s.Secret, env: s.SecretEnv, file: s.SecretFile, vault: s.SecretVault, what: "secret"}
 }

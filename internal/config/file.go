@@ -22,7 +22,7 @@ func (a Azure) LoadSecret(getenv func(string) string) (Secret, error) {
 
 // place says where the client secret is: never in a vault, which cannot be asked without it.
 func (a Azure) place() place {
-	return place{setting: "azure.clientSecret", value: a.ClientSecret, env: a.ClientSecretEnv, file: a.ClientSecretFile}
+	return place{setting: "azure.clientSecret", value: a.ClientSecret, env: a.ClientSecretEnv, file: a.ClientSecretFile, what: "secret"}
 }
 
 // CertPool returns the authorities that may vouch for Azure's servers: the system's and those of CAFile. It is nil, which
@@ -65,8 +65,13 @@ func (c Config) checkFiles(getenv func(string) string) []finding {
 		}
 	}
 	r.authorities("meraki.caFile", c.Meraki.CAFile)
-	for _, p := range c.places()[1:] { // behind that of azure
+	for _, p := range append(c.Events.places(), c.Meraki.place()) {
 		r.placed(p, getenv)
+	}
+	if c.Store.Kind == StoreBlob { // in another one they are refused, whatever they hold
+		r.authorities("store.caFile", c.Store.CAFile)
+		r.placed(c.Store.connection(), getenv)
+		r.placed(c.Store.sas(), getenv)
 	}
 	for i, g := range c.Groups {
 		for j, k := range g.Checks {

@@ -38,40 +38,52 @@ func FuzzLoad(f *testing.F) {
 		if strings.Contains(string(text), marker) {
 			return // it would be anywhere
 		}
-		vars := map[string]string{
+		secrets := map[string]string{
 			"HOPGUARD_AZURE_CREDENTIAL": "client-secret", "HOPGUARD_AZURE_TENANTID": guid, "HOPGUARD_AZURE_CLIENTID": guid,
 			"HOPGUARD_AZURE_CLIENTSECRET": marker, "HOPGUARD_API_LISTEN": ":80", "HOPGUARD_EVENTS_MERAKI_SECRET": marker,
 		}
-		c, err := config.Load(path, env(vars))
-		if err != nil {
-			if strings.Contains(err.Error(), marker) {
-				t.Errorf("the error prints the secret: %v", err)
-			}
-			return
-		}
-		if err := c.Validate(); err != nil {
-			t.Errorf("loaded, but: %v", err)
-		}
-		show, err := c.Show()
-		if err != nil {
+		loadAndPrint(t, path, marker, secrets)
+		if err := os.WriteFile(path, text, 0o600); err != nil { // loadAndPrint wrote another one
 			t.Fatal(err)
 		}
-		short, err := c.YAML()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if strings.Contains(string(show)+string(short), marker) {
-			t.Errorf("the secret is printed:\n%s\n%s", show, short)
-		}
-		if err := os.WriteFile(path, short, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		again, err := config.Load(path, env(vars))
-		if err != nil {
-			t.Fatalf("%v\n%s", err, short)
-		}
-		if diff := sameConfig(c, again); diff != "" {
-			t.Errorf("another configuration came back (-printed +read):\n%s\n%s", diff, short)
-		}
+		loadAndPrint(t, path, marker, map[string]string{
+			"HOPGUARD_STORE_KIND": "blob", "HOPGUARD_STORE_SASURL": "https://a.example/state?sig=" + marker, "HOPGUARD_REPLICAS_NAME": "a",
+		})
 	})
+}
+
+// loadAndPrint loads a file with secrets in variables, and prints and reads what came.
+func loadAndPrint(t *testing.T, path, marker string, vars map[string]string) {
+	t.Helper()
+	c, err := config.Load(path, env(vars))
+	if err != nil {
+		if strings.Contains(err.Error(), marker) {
+			t.Errorf("the error prints the secret: %v", err)
+		}
+		return
+	}
+	if err := c.Validate(); err != nil {
+		t.Errorf("loaded, but: %v", err)
+	}
+	show, err := c.Show()
+	if err != nil {
+		t.Fatal(err)
+	}
+	short, err := c.YAML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(show)+string(short), marker) {
+		t.Errorf("the secret is printed:\n%s\n%s", show, short)
+	}
+	if err := os.WriteFile(path, short, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	again, err := config.Load(path, env(vars))
+	if err != nil {
+		t.Fatalf("%v\n%s", err, short)
+	}
+	if diff := sameConfig(c, again); diff != "" {
+		t.Errorf("another configuration came back (-printed +read):\n%s\n%s", diff, short)
+	}
 }

@@ -90,6 +90,8 @@ type Policy struct {
 	Per time.Duration `yaml:"per"`
 	// UnknownAlert is how long the active member may be unknown before somebody is told.
 	UnknownAlert time.Duration `yaml:"unknownAlert"`
+	// StoreOutage says what happens while the record cannot be stored.
+	StoreOutage StoreOutage `yaml:"storeOutage"`
 }
 
 // Verify names the network interfaces whose effective routes prove a switch.

@@ -90,13 +90,23 @@ func (d *decoder) kept(findings []finding) []Problem {
 		}
 		if f.Source = d.sourceOf(f.Path); f.Source == "" {
 			f.Line = d.lineOf(f.Path)
-			if f.Value != "" && d.lines[f.Path] == 0 {
+			if f.Value != "" && d.lines[f.Path] == 0 && !d.told(f) {
 				f.Want += "; " + quote(f.Value) + " is the default"
 			}
 		}
 		list = append(list, f.Problem)
 	}
 	return list
+}
+
+// told reports whether somebody gave a setting that a finding sums up, as the one about store.account and store.sasURL.
+func (d *decoder) told(f finding) bool {
+	for _, path := range f.needs {
+		if strings.HasPrefix(path, f.Path) && (d.lines[path] > 0 || d.sources[path] != "") {
+			return true
+		}
+	}
+	return false
 }
 
 // unreadable reports whether the value at path, or one that holds it, could not be read.

@@ -285,10 +285,14 @@ func TestLoadSecretAndCertPool(t *testing.T) {
 	}
 	for _, of := range []interface {
 		CertPool() (*x509.CertPool, error)
-	}{config.Azure{CAFile: "testdata/ca.pem"}, config.Meraki{CAFile: "testdata/ca.pem"}} {
+	}{config.Azure{CAFile: "testdata/ca.pem"}, config.Meraki{CAFile: "testdata/ca.pem"}, config.Store{CAFile: "testdata/ca.pem"}} {
 		if pool, err := of.CertPool(); err != nil || pool.Equal(system) {
 			t.Errorf("%T: CertPool() = the system's or %v, want one more authority", of, err)
 		}
+	}
+	_, err = config.Store{CAFile: path}.CertPool()
+	if want := fmt.Sprintf("read store.caFile: %q: no PEM certificate in it", path); err == nil || err.Error() != want {
+		t.Errorf("CertPool() = %v, want %s", err, want)
 	}
 	_, err = config.Meraki{CAFile: path}.CertPool()
 	if want := fmt.Sprintf("read meraki.caFile: %q: no PEM certificate in it", path); err == nil || err.Error() != want {

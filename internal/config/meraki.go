@@ -39,7 +39,7 @@ func (m Meraki) CertPool() (*x509.CertPool, error) { return certPool("meraki.caF
 
 // place says where the key is.
 func (m Meraki) place() place {
-	return place{setting: "meraki.key", value: m.Key, env: m.KeyEnv, file: m.KeyFile, vault: m.KeyVault}
+	return place{setting: "meraki.key", value: m.Key, env: m.KeyEnv, file: m.KeyFile, vault: m.KeyVault, what: "key"}
 }
 
 // complete fills in the usual variable where nothing says the key.

@@ -15,6 +15,8 @@ type place struct {
 	setting          string // of value; those of the others are setting and Env, File or Vault
 	value            Secret
 	env, file, vault string
+	what             string              // the secret in words
+	misses           func(Secret) string // what is wrong with the form of the secret, or "". nil = it may be any text
 }
 
 // given lists the settings that are set.
@@ -31,12 +33,9 @@ func (p place) given() []string {
 	return list
 }
 
-// what is the secret in words.
-func (p place) what() string {
-	if p.setting == "meraki.key" {
-		return "key"
-	}
-	return "secret"
+// all lists the settings, set or not.
+func (p place) all() []string {
+	return []string{p.setting, p.setting + "Env", p.setting + "File", p.setting + "Vault"}
 }
 
 // load returns the secret from its place.

@@ -70,6 +70,42 @@ func TestLoadKeyAndLoadSecret(t *testing.T) {
 	}
 }
 
+// The two secrets of a blob store come from three places each.
+func TestLoadConnectionStringAndSASURL(t *testing.T) {
+	path := write(t, " hunter2 from the file\n")
+	getenv := env(map[string]string{"S": "hunter2 from the variable"})
+	for _, test := range []struct {
+		name             string
+		value            config.Secret
+		variable, file   string
+		want, connection string // what is wrong; that of the URL differs in the setting
+	}{
+		{"itself", "hunter2", "", "", "hunter2", ""},
+		{"variable", "", "S", "", "hunter2 from the variable", ""},
+		{"file", "", "", path, "hunter2 from the file", ""},
+		{"nothing", "", "", "", "", "read store.connectionString: none is configured"},
+		{"no-variable", "", "T", "", "", `read store.connectionStringEnv: variable "T" is not set`},
+		{"no-file", "", "", "testdata/no-such", "", "read store.connectionStringFile: open testdata/no-such: no such file or directory"},
+	} {
+		s := config.Store{
+			ConnectionString: test.value, ConnectionStringEnv: test.variable, ConnectionStringFile: test.file,
+			SASURL: test.value, SASURLEnv: test.variable, SASURLFile: test.file,
+		}
+		for setting, load := range map[string]func(func(string) string) (config.Secret, error){
+			"connectionString": s.LoadConnectionString, "sasURL": s.LoadSASURL,
+		} {
+			got, err := load(getenv)
+			text := ""
+			if err != nil {
+				text = err.Error()
+			}
+			if want := strings.ReplaceAll(test.connection, "connectionString", setting); got.Reveal() != test.want || text != want {
+				t.Errorf("%s, %s: %q, %v, want %q, %s", test.name, setting, got.Reveal(), err, test.want, want)
+			}
+		}
+	}
+}
+
 // The vault gets the caller's context.
 func TestLoadKeyEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
@@ -110,6 +146,44 @@ func TestLoadChecksFilesOfMerakiEventsAndChecks(t *testing.T) {
 	}
 }
 
+// Load looks at the files and variables of a blob store, and at the form of what they hold.
+func TestLoadChecksFilesOfTheStore(t *testing.T) {
+	key := map[string]string{"HOPGUARD_STORE_KIND": "blob", "HOPGUARD_STORE_CONTAINER": "state", "GOOD": connection, "BAD": "hunter2"}
+	url := map[string]string{"HOPGUARD_STORE_KIND": "blob", "GOOD": sas, "BAD": account + "/?sig=hunter2"}
+	identity := map[string]string{"HOPGUARD_STORE_KIND": "blob", "HOPGUARD_STORE_CONTAINER": "state", "HOPGUARD_STORE_ACCOUNT": account}
+	good, bad, empty := write(t, connection+"\n"), write(t, "hunter2\n"), write(t, "\n")
+	const wantKey = "a connection string like AccountName=…;AccountKey=…;EndpointSuffix=core.windows.net"
+	for _, test := range []struct {
+		name            string
+		base            map[string]string
+		variable, value string
+		want            string
+	}{
+		{"identity", identity, "CREATE", "true", ""},
+		{"authorities", identity, "CAFILE", "testdata/ca.pem", ""},
+		{"authorities-that-are-none", identity, "CAFILE", bad, `store.caFile: "` + bad + `": want a readable PEM file of certificates: no PEM certificate in it (from HOPGUARD_STORE_CAFILE)`},
+		{"key-variable", key, "CONNECTIONSTRINGENV", "GOOD", ""},
+		{"no-key-variable", key, "CONNECTIONSTRINGENV", "NOT_SET", `store.connectionStringEnv: "NOT_SET": want the name of a variable that is set (from HOPGUARD_STORE_CONNECTIONSTRINGENV)`},
+		{"bad-key-variable", key, "CONNECTIONSTRINGENV", "BAD", `store.connectionStringEnv: "BAD": want a variable that holds ` + wantKey + ` (from HOPGUARD_STORE_CONNECTIONSTRINGENV)`},
+		{"key-file", key, "CONNECTIONSTRINGFILE", good, ""},
+		{"empty-key-file", key, "CONNECTIONSTRINGFILE", empty, `store.connectionStringFile: "` + empty + `": want a readable file with the connection string: it is empty (from HOPGUARD_STORE_CONNECTIONSTRINGFILE)`},
+		{"bad-key-file", key, "CONNECTIONSTRINGFILE", bad, `store.connectionStringFile: "` + bad + `": want a file that holds ` + wantKey + ` (from HOPGUARD_STORE_CONNECTIONSTRINGFILE)`},
+		{"url-variable", url, "SASURLENV", "GOOD", ""},
+		{"bad-url-variable", url, "SASURLENV", "BAD", `store.sasURLEnv: "BAD": want a variable that holds the URL of a container with its signature, like https://NAME.blob.core.windows.net/CONTAINER?…&sig=…: this one is of another thing than a container (from HOPGUARD_STORE_SASURLENV)`},
+		{"no-url-file", url, "SASURLFILE", "testdata/no-such", `store.sasURLFile: "testdata/no-such": want a readable file with the URL: no such file or directory (from HOPGUARD_STORE_SASURLFILE)`},
+		{"nothing-is-a-default-that-somebody-said", identity, "SASURLENV", "GOOD", "2 problems in the configuration testdata/minimal.yaml:\n" +
+			`  store: "account, sasURLEnv": want exactly one of account, connectionString or sasURL, because store.kind is blob` + "\n" +
+			`  store.container: "state": want none, because store.sasURLEnv names its own (from HOPGUARD_STORE_CONTAINER)`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if test.base["GOOD"] == "" {
+				test.base["GOOD"] = sas
+			}
+			loadWith(t, test.base, map[string]string{"HOPGUARD_STORE_" + test.variable: test.value}, test.want)
+		})
+	}
+}
+
 // The usual variable of the key is a default like others: it is not printed, and it is shown.
 func TestUsualVariableOfTheKey(t *testing.T) {
 	getenv := env(map[string]string{"HOPGUARD_MERAKI_ORGANIZATION": "1234567", "MERAKI_DASHBOARD_API_KEY": "hunter2"})
@@ -139,6 +213,7 @@ func TestNoSectionPrintsItsSecret(t *testing.T) {
 	c := valid()
 	c.API.Listen = ":8080"
 	c.Meraki.Organization, c.Meraki.Key = "1234567", "hunter2"
+	c.Store.ConnectionString, c.Store.SASURL = connection, sas
 	c.Events.Meraki.Secret, c.Events.AzureMonitor.Secret, c.Events.EventGrid.Secret = "hunter2", "hunter2", "hunter2"
 	show, err := c.Show()
 	if err != nil {
@@ -152,10 +227,11 @@ func TestNoSectionPrintsItsSecret(t *testing.T) {
 	if strings.Contains(text, "hunter2") {
 		t.Errorf("a secret is printed: %s", text)
 	}
-	if n := strings.Count(string(show), "<secret>"); n != 4 {
-		t.Errorf("Show() hides that there are 4 secrets, it shows %d", n)
+	if n := strings.Count(string(show), "<secret>"); n != 6 {
+		t.Errorf("Show() hides that there are 6 secrets, it shows %d", n)
 	}
-	for _, name := range []string{"HOPGUARD_MERAKI_KEY", "HOPGUARD_EVENTS_MERAKI_SECRET", "HOPGUARD_EVENTS_AZUREMONITOR_SECRET", "HOPGUARD_EVENTS_EVENTGRID_SECRET"} {
+	for _, name := range []string{"HOPGUARD_MERAKI_KEY", "HOPGUARD_EVENTS_MERAKI_SECRET", "HOPGUARD_EVENTS_AZUREMONITOR_SECRET", "HOPGUARD_EVENTS_EVENTGRID_SECRET",
+		"HOPGUARD_STORE_CONNECTIONSTRING", "HOPGUARD_STORE_SASURL"} {
 		if !strings.Contains(string(file), "set "+name+".\n") {
 			t.Errorf("YAML() does not say to set %s", name)
 		}

@@ -44,10 +44,7 @@ func (c Config) check() []finding {
 	r.azure(c.Azure)
 	r.meraki(c.Meraki)
 	r.events(c)
-	r.word("store.kind", c.Store.Kind)
-	if c.Store.Kind == StoreFile && c.Store.Path == "" {
-		r.add("store.path", "", "a folder, because store.kind is file", "store.kind")
-	}
+	r.store(c.Store, c.Replicas)
 	r.word("log.level", c.Log.Level)
 	r.word("log.format", c.Log.Format)
 	if c.API.Listen != "" && !validAddress(c.API.Listen, 0, true) {
@@ -207,7 +204,11 @@ func discreet(path, value string) string {
 	if isSecret(path) {
 		return hidden
 	}
-	return withoutUser(value)
+	value = withoutUser(value)
+	if at := strings.IndexByte(value, '?'); at >= 0 && path == "store.account" {
+		return value[:at+1] + hidden // a signature belongs in store.sasURL
+	}
+	return value
 }
 
 // withoutUser returns a URL with what looks like a user and password taken out: a message may show the rest.

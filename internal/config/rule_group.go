@@ -247,5 +247,6 @@ func (r *rules) policy(at string, p Policy) {
 		r.add(at+".per", short(p.Per), "at least holdDown ("+short(p.HoldDown)+")", at+".holdDown")
 	}
 	r.duration(at+".unknownAlert", p.UnknownAlert, 0)
+	r.word(at+".storeOutage", p.StoreOutage)
 	r.windows(at, p)
 }

@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"net/url"
 	"regexp"
 	"strconv"
 )
@@ -17,8 +16,7 @@ var (
 
 // meraki finds what is wrong in the section meraki.
 func (r *rules) meraki(m Meraki) {
-	if u, err := url.Parse(m.BaseURL); m.BaseURL != "" && !validURL(m.BaseURL, false, "https") &&
-		(err != nil || !validURL(m.BaseURL, false, "http") || !loopback(u.Hostname())) {
+	if m.BaseURL != "" && !secureURL(m.BaseURL, false) {
 		r.add("meraki.baseURL", withoutUser(m.BaseURL), "an absolute https URL like https://api.meraki.com/api/v1; plain http only to this machine")
 	}
 	if m.Organization != "" && !organizationPattern.MatchString(m.Organization) {
@@ -74,7 +72,7 @@ func (r *rules) merakiVote(at string, g Group, m Meraki) {
 // events finds what is wrong in the section events.
 func (r *rules) events(c Config) {
 	var first string
-	for _, p := range c.places()[2:] { // behind those of azure and meraki
+	for _, p := range c.Events.places() {
 		r.placeForm(p)
 		r.onePlace(p)
 		if given := p.given(); first == "" && len(given) > 0 {

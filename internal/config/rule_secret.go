@@ -11,17 +11,20 @@ var vaultPattern = regexp.MustCompile(`^https://[A-Za-z][A-Za-z0-9-]{1,22}[A-Za-
 
 // places lists the places of all secrets.
 func (c Config) places() []place {
-	return []place{
-		c.Azure.place(), c.Meraki.place(), c.Events.Meraki.place("events.meraki.secret"),
-		c.Events.AzureMonitor.place("events.azureMonitor.secret"), c.Events.EventGrid.place("events.eventGrid.secret"),
-	}
+	return append(c.Events.places(), c.Azure.place(), c.Meraki.place(), c.Store.connection(), c.Store.sas())
 }
 
 // placeForm finds what is wrong in each setting of a place. Nothing is shown of them: the most likely mistake is the secret
 // itself.
 func (r *rules) placeForm(p place) {
-	if p.value == hidden {
-		r.add(p.setting, hidden, "the "+p.what()+" itself: config show hides it")
+	switch {
+	case p.value == hidden:
+		r.add(p.setting, hidden, "the "+p.what+" itself: config show hides it")
+	case p.value != "" && p.misses != nil:
+		if want := p.misses(p.value); want != "" {
+			r.add(p.setting, hidden, want)
+		}
+	default:
 	}
 	if p.env != "" && !variablePattern.MatchString(p.env) {
 		r.add(p.setting+"Env", hidden, "the name of a variable: letters, digits and _")
@@ -43,17 +46,25 @@ func (r *rules) placed(p place, getenv func(string) string) {
 	if p.value != "" || p.env == "" && p.file == "" {
 		return
 	}
-	_, err := p.load(context.Background(), getenv, nil) // neither a variable nor a file waits
+	secret, err := p.load(context.Background(), getenv, nil) // neither a variable nor a file waits
+	misses := ""
+	if err == nil && p.misses != nil {
+		misses = p.misses(secret)
+	}
+	name := p.env
+	if name != strings.ToUpper(name) {
+		name = hidden // no usual name: perhaps it is the secret itself
+	}
 	switch {
+	case err == nil && misses == "":
+	case err == nil && p.env != "":
+		r.add(p.setting+"Env", name, "a variable that holds "+misses)
 	case err == nil:
+		r.add(p.setting+"File", p.file, "a file that holds "+misses)
 	case p.env != "":
-		name := p.env
-		if name != strings.ToUpper(name) {
-			name = hidden // no usual name: perhaps it is the secret itself
-		}
 		r.add(p.setting+"Env", name, "the name of a variable that is set")
 	default:
-		r.add(p.setting+"File", p.file, "a readable file with the "+p.what()+": "+cause(err))
+		r.add(p.setting+"File", p.file, "a readable file with the "+p.what+": "+cause(err))
 	}
 }
 

@@ -282,7 +282,7 @@ func (n node) each(path string, visit func(string)) {
 func TestSchemaHasTheWordsOfTheCode(t *testing.T) {
 	c := config.Config{
 		Azure:  config.Azure{Cloud: "?", Credential: "?"},
-		Groups: []config.Group{{Vote: "?", Policy: config.Policy{Failback: "?"}, Checks: []config.Check{{Kind: "?"}}}},
+		Groups: []config.Group{{Vote: "?", Policy: config.Policy{Failback: "?", StoreOutage: "?"}, Checks: []config.Check{{Kind: "?"}}}},
 		Store:  config.Store{Kind: "?"}, Log: config.Log{Level: "?", Format: "?"},
 	}
 	p, ok := errors.AsType[*config.Problems](c.Validate())

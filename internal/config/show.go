@@ -42,6 +42,12 @@ func (c Config) implied() Config {
 			c.Meraki = usual
 		}
 	}
+	c.Store = c.Store.implied()
+	if whole := c.Replicas; whole.Lease == usualLease {
+		if c.Replicas.Lease = 0; c.Replicas.complete(c.Store.Kind) != whole {
+			c.Replicas = whole // a lease that Validate refuses
+		}
+	}
 	c.Groups = slices.Clone(c.Groups)
 	for i := range c.Groups {
 		g := &c.Groups[i]

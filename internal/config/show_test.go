@@ -98,6 +98,8 @@ func TestYAMLIsReadBackAsItIs(t *testing.T) {
 		vars := map[string]string{
 			"SECRET": "hunter2", "MERAKI_DASHBOARD_API_KEY": "hunter2", "HOPGUARD_AZURE_CLIENTSECRET": c.Azure.ClientSecret.Reveal(),
 			"HOPGUARD_MERAKI_KEY": c.Meraki.Key.Reveal(), "HOPGUARD_EVENTS_EVENTGRID_SECRET": c.Events.EventGrid.Secret.Reveal(),
+			"HOPGUARD_STORE_CONNECTIONSTRING": c.Store.ConnectionString.Reveal(), "HOPGUARD_STORE_SASURL": c.Store.SASURL.Reveal(),
+			"CONNECTION": connection, "SAS": sas,
 		}
 		again, err := config.Load(write(t, string(text)), env(vars))
 		if err != nil {
@@ -110,7 +112,10 @@ func TestYAMLIsReadBackAsItIs(t *testing.T) {
 		if text, err = c.Show(); err != nil {
 			rt.Fatal(err)
 		}
-		again, err = config.Load(write(t, strings.ReplaceAll(string(text), "<secret>", "hunter2")), env(map[string]string{"SECRET": "hunter2", "MERAKI_DASHBOARD_API_KEY": "hunter2"}))
+		back := strings.NewReplacer("connectionString: <secret>", "connectionString: "+connection, "sasURL: <secret>", "sasURL: "+sas, "<secret>", "hunter2")
+		again, err = config.Load(write(t, back.Replace(string(text))), env(map[string]string{
+			"SECRET": "hunter2", "MERAKI_DASHBOARD_API_KEY": "hunter2", "CONNECTION": connection, "SAS": sas,
+		}))
 		if err != nil {
 			rt.Fatalf("%v\n%s", err, text)
 		}
@@ -162,9 +167,7 @@ func draw(rt *rapid.T) config.Config {
 		c.Events.EventGrid.Secret = rapid.SampledFrom([]config.Secret{"", "hunter2"}).Draw(rt, "event-grid")
 		c.Events.AzureMonitor.SecretVault = rapid.SampledFrom([]string{"", vault}).Draw(rt, "azure-monitor")
 	}
-	if maybe("store") {
-		c.Store = config.Store{Kind: config.StoreMemory, Path: text.Draw(rt, "path")}
-	}
+	c.Store, c.Replicas = drawStore(rt)
 	for i := range rapid.IntRange(1, 2).Draw(rt, "groups") {
 		g := config.DefaultGroup()
 		g.Name = fmt.Sprintf("g%d", i)
@@ -220,6 +223,39 @@ func draw(rt *rapid.T) config.Config {
 	return c
 }
 
+// drawStore makes a store of each kind, and of each way to a blob store.
+func drawStore(rt *rapid.T) (config.Store, config.Replicas) {
+	s := config.Store{Kind: rapid.SampledFrom([]config.StoreKind{config.StoreFile, config.StoreMemory, config.StoreBlob}).Draw(rt, "store")}
+	switch s.Kind {
+	case config.StoreFile:
+		s.Path = rapid.StringMatching(`[ -~äé€]{0,20}`).Draw(rt, "path")
+		return s, config.Replicas{}
+	case config.StoreMemory:
+		return s, config.Replicas{}
+	default:
+	}
+	s.Container = rapid.SampledFrom([]string{"state", "1e3", "123"}).Draw(rt, "container")
+	switch rapid.IntRange(0, 4).Draw(rt, "way") {
+	case 0:
+		s.Account = account
+	case 1:
+		s.ConnectionString = connection
+	case 2:
+		s.ConnectionStringEnv = "CONNECTION"
+	case 3:
+		s.Container, s.SASURL = "", sas
+	default:
+		s.Container, s.SASURLEnv = "", "SAS"
+	}
+	s.Prefix = rapid.SampledFrom([]string{"", "hopguard", "a/1.0", "1e3"}).Draw(rt, "prefix")
+	s.Create = rapid.Bool().Draw(rt, "create")
+	s.Timeout = time.Duration(rapid.SampledFrom([]int{0, 1000, 5000, 2500}).Draw(rt, "store-timeout")) * time.Millisecond
+	return s, config.Replicas{
+		Lease: time.Duration(rapid.SampledFrom([]int{0, 15, 60}).Draw(rt, "lease")) * time.Second,
+		Name:  rapid.SampledFrom([]string{"", "a", "0x1F"}).Draw(rt, "name"),
+	}
+}
+
 // What follows from other settings is not in the short file, and making it leaves the configuration as it was.
 func TestYAMLLeavesOutWhatFollows(t *testing.T) {
 	c := valid()
@@ -232,7 +268,7 @@ func TestYAMLLeavesOutWhatFollows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, key := range []string{"timeout:", "timezone:", "fresh:", "name: http", "preferred:"} {
+	for _, key := range []string{"timeout:", "path:", "timezone:", "fresh:", "name: http", "preferred:"} {
 		if strings.Contains(string(text), key) {
 			t.Errorf("YAML() says %s\n%s", key, text)
 		}

@@ -16,6 +16,9 @@ const (
 	machines     = "/subscriptions/" + subscription + "/resourceGroups/mrg/providers/Microsoft.Compute/virtualMachines/"
 	network      = "/subscriptions/" + subscription + "/resourceGroups/net/providers/Microsoft.Network/"
 	vault        = "https://hopguard.vault.azure.net/secrets/some-secret"
+	account      = "https://hopguard.blob.core.windows.net"
+	sas          = account + "/state?sv=2023-11-03&sr=c&sp=racwdl&sig=hunter2"
+	connection   = "DefaultEndpointsProtocol=https;AccountName=hopguard;AccountKey=hunter2;EndpointSuffix=core.windows.net"
 	guid         = "00000000-0000-0000-0000-00000000c11e"
 )
 
@@ -169,10 +172,8 @@ func TestValidateAzure(t *testing.T) {
 	})
 }
 
-func TestValidateStoreLogAPI(t *testing.T) {
+func TestValidateLogAPI(t *testing.T) {
 	refuse(t, "rules-rest.txt", []rule{
-		{name: "unknown-store", change: func(c *config.Config) { c.Store.Kind = "blob" }},
-		{name: "file-store-without-path", change: func(c *config.Config) { c.Store.Path = "" }},
 		{name: "unknown-level", change: func(c *config.Config) { c.Log.Level = "warning" }},
 		{name: "unknown-format", change: func(c *config.Config) { c.Log.Format = "logfmt" }},
 		{name: "listen-without-port", change: func(c *config.Config) { c.API.Listen = "localhost" }},

@@ -31,8 +31,8 @@ func TestEveryVariableSetsItsSetting(t *testing.T) {
 	}
 	for _, v := range config.Variables() {
 		t.Run(v.Name, func(t *testing.T) {
-			vars := map[string]string{v.Name: value(t, v.Path)}
-			maps.Copy(vars, needed(v.Path))
+			vars := needed(v.Path)
+			vars[v.Name] = value(t, v.Path)
 			c, err := config.Load("testdata/minimal.yaml", env(vars))
 			if err != nil {
 				t.Fatal(err)
@@ -60,10 +60,18 @@ func needed(path string) map[string]string {
 		return organization
 	case path == "meraki.organization":
 		return map[string]string{"MERAKI_DASHBOARD_API_KEY": "hunter2"}
+	case strings.HasPrefix(path, "store.connectionString"), strings.HasPrefix(path, "store.sasURL"), path == "store.account":
+		blob := map[string]string{"HOPGUARD_STORE_KIND": "blob", "CONNECTION": connection, "SAS": sas}
+		if !strings.HasPrefix(path, "store.sasURL") {
+			blob["HOPGUARD_STORE_CONTAINER"] = "state"
+		}
+		return blob
+	case strings.HasPrefix(path, "store.") && path != "store.kind" && path != "store.path", strings.HasPrefix(path, "replicas."):
+		return map[string]string{"HOPGUARD_STORE_KIND": "blob", "HOPGUARD_STORE_ACCOUNT": account, "HOPGUARD_STORE_CONTAINER": "state"}
 	case strings.HasPrefix(path, "events."):
 		return map[string]string{"HOPGUARD_API_LISTEN": ":8080"}
 	default:
-		return nil
+		return map[string]string{}
 	}
 	return application
 }
@@ -81,6 +89,12 @@ func value(t *testing.T, path string) string {
 		"meraki.organization": "7654321", "meraki.key": "hunter2", "meraki.keyEnv": "HOPGUARD_MERAKI_ORGANIZATION",
 		"meraki.keyFile": "testdata/ca.pem", "meraki.keyVault": vault, "meraki.requestsPerSecond": "2.5",
 	}
+	maps.Copy(values, map[string]string{
+		"store.account": account, "store.connectionString": connection, "store.connectionStringEnv": "CONNECTION",
+		"store.connectionStringFile": write(t, connection), "store.sasURL": sas, "store.sasURLEnv": "SAS", "store.sasURLFile": write(t, sas),
+		"store.container": "state", "store.prefix": "prod/emea", "store.create": "true", "store.timeout": "7s", "store.caFile": "testdata/ca.pem",
+		"replicas.lease": "30s", "replicas.name": "westeurope-1",
+	})
 	for _, source := range []string{"events.meraki.", "events.azureMonitor.", "events.eventGrid."} {
 		values[source+"secret"], values[source+"secretEnv"] = "hunter2", "HOPGUARD_API_LISTEN"
 		values[source+"secretFile"], values[source+"secretVault"] = "testdata/ca.pem", vault
@@ -106,13 +120,13 @@ func TestVariablesWinOverTheFile(t *testing.T) {
 		"HOPGUARD_AZURE_SUBSCRIPTIONS": guid + "," + subscription,
 		"HOPGUARD_AZURE_TIMEOUT":       "1.5s",
 		"HOPGUARD_AZURE_PARALLEL":      "3",
-		"HOPGUARD_STORE_PATH":          "/elsewhere",
+		"HOPGUARD_STORE_PREFIX":        "elsewhere",
 	}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := []any{c.Azure.Subscriptions, c.Azure.Timeout, c.Azure.Parallel, c.Store.Path, c.Azure.Cloud}
-	want := []any{[]string{guid, subscription}, 1500 * time.Millisecond, 3, "/elsewhere", config.CloudUSGovernment}
+	got := []any{c.Azure.Subscriptions, c.Azure.Timeout, c.Azure.Parallel, c.Store.Prefix, c.Azure.Cloud}
+	want := []any{[]string{guid, subscription}, 1500 * time.Millisecond, 3, "elsewhere", config.CloudUSGovernment}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("Load() differs (-want +got):\n%s", diff)
 	}

@@ -85,10 +85,24 @@ type StoreKind string
 // The stores.
 const (
 	StoreFile   StoreKind = "file"
+	StoreBlob   StoreKind = "blob" // a container of Azure Blob Storage, which several controllers may share
 	StoreMemory StoreKind = "memory"
 )
 
-func (StoreKind) words() []string { return []string{string(StoreFile), string(StoreMemory)} }
+func (StoreKind) words() []string {
+	return []string{string(StoreFile), string(StoreBlob), string(StoreMemory)}
+}
+
+// StoreOutage says what happens while a record cannot be stored.
+type StoreOutage string
+
+// The ways through an outage of the store.
+const (
+	StoreOutageHold StoreOutage = "hold" // nothing moves
+	StoreOutageAct  StoreOutage = "act"  // a controller that knows of no other one moves traffic all the same
+)
+
+func (StoreOutage) words() []string { return []string{string(StoreOutageHold), string(StoreOutageAct)} }
 
 // Level is the least important line that is logged.
 type Level string
