@@ -28,6 +28,20 @@ type Group struct {
 	Interval time.Duration
 	// Report is the newest; nil before the first tick has ended.
 	Report *controller.Report
+	// Elsewhere is set while another process may look after the group.
+	Elsewhere *Elsewhere
+}
+
+// Elsewhere is what is known of a group that several processes share and another one
+// than this looks after.
+type Elsewhere struct {
+	// Leader is empty while nobody looks after the group.
+	Leader controller.Leader
+	// Seen is when the leader was last asked for, and Err why that failed since then.
+	Seen time.Time
+	Err  error
+	// Fresh is how old Seen may be.
+	Fresh time.Duration
 }
 
 // Server serves the API. All fields but Events are required.

@@ -14,6 +14,8 @@ import (
 type readiness struct {
 	Group appliance.GroupName `json:"group"`
 	Ready bool                `json:"ready"`
+	// Leader is the process that looks after the group, if it is another one.
+	Leader string `json:"leader,omitempty"`
 	// Why is empty when the group is ready.
 	Why string `json:"why,omitempty"`
 	// State is the newest report's: agreed, degraded or failed.
@@ -29,6 +31,11 @@ func (g Group) Ready(now time.Time) bool { return readyOf(g, now).Ready }
 // restart would not help it.
 func readyOf(g Group, now time.Time) readiness {
 	r := readiness{Group: g.Name}
+	if g.Elsewhere != nil {
+		r.Leader, r.Why = g.Elsewhere.Leader.Name, g.Elsewhere.why(now)
+		r.Ready = r.Why == ""
+		return r
+	}
 	if g.Report == nil {
 		r.Why = "no tick has ended yet"
 		return r
@@ -43,6 +50,20 @@ func readyOf(g Group, now time.Time) readiness {
 		r.Ready = true
 	}
 	return r
+}
+
+// why says why nobody may be looking after the group; "" if another process does.
+func (e Elsewhere) why(now time.Time) string {
+	switch {
+	case e.Seen.IsZero() && e.Err == nil:
+		return "the other processes were not looked for yet"
+	case e.Seen.IsZero() || now.Sub(e.Seen) >= e.Fresh:
+		return fmt.Sprintf("the other processes cannot be seen: %v", e.Err)
+	case e.Leader.Name == "":
+		return "no process looks after it"
+	default:
+		return ""
+	}
 }
 
 // ready is 200 only if every group is.

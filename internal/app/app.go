@@ -26,7 +26,6 @@ import (
 	"hopguard/internal/lease"
 	"hopguard/internal/metrics"
 	"hopguard/internal/probe"
-	"hopguard/internal/store"
 )
 
 // Options are what New needs. Only Config is required, complete as config.Load
@@ -60,6 +59,9 @@ type Options struct {
 	// Rand spreads the starts of processes that begin together, and of checks; nil is
 	// the runtime's own source.
 	Rand *rand.Rand
+	// Backoff spreads the waits before a request to Azure is repeated; nil is the
+	// runtime's own source.
+	Backoff *rand.Rand
 }
 
 // App ticks the groups of one configuration. It is safe for concurrent use.
@@ -72,6 +74,7 @@ type App struct {
 	now      func() time.Time
 	rand     *rand.Rand
 	term     lease.Local
+	replicas *replicas // nil if nobody shares the store
 	groups   []*group
 	devices  *devices  // nil without the Meraki cloud
 	listener *listener // nil if no sender of events is believed
@@ -124,13 +127,13 @@ func New(o Options) (*App, error) {
 		return nil, fmt.Errorf("meraki: %w", err)
 	}
 	a.devices = devices
-	records := o.Records
-	if records == nil {
-		records = newRecords(o.Config.Store, o.Now)
+	records, locks, err := newRecords(o)
+	if err != nil {
+		return nil, fmt.Errorf("store: %w", err)
 	}
 	shared := world{cloud: cloud, devices: devices, records: records, limit: make(chan struct{}, mostRounds)}
 	for _, c := range o.Config.Groups {
-		g, err := newGroup(c, o, shared)
+		g, err := a.newGroup(c, o, shared)
 		if err != nil {
 			return nil, fmt.Errorf("group %s: %w", c.Name, err)
 		}
@@ -139,20 +142,11 @@ func New(o Options) (*App, error) {
 	if a.listener, err = a.newListener(o, cloud.VaultSecret); err != nil {
 		return nil, err
 	}
+	if locks != nil {
+		a.replicas = a.newReplicas(locks, o.Config.Replicas)
+	}
 	a.metrics = a.newMetrics(o.Version)
 	return a, nil
-}
-
-// newRecords returns the store that the configuration names.
-func newRecords(c config.Store, now func() time.Time) controller.Records {
-	switch c.Kind {
-	case config.StoreFile:
-		return store.File{Folder: c.Path, Now: now}
-	case config.StoreMemory:
-		return &store.Memory{}
-	default:
-		panic(fmt.Sprintf("app: store %q", string(c.Kind)))
-	}
 }
 
 // Groups returns the names of the groups in the order of the configuration.
@@ -190,7 +184,7 @@ func (a *App) Tick(ctx context.Context, name appliance.GroupName, req controller
 	if g == nil {
 		return a.failed(name, req, fmt.Errorf("no group is called %q", name))
 	}
-	return a.tick(ctx, g, req)
+	return a.tickLocal(ctx, g, req)
 }
 
 // TickAll makes one pass over every group, all at once, and returns the reports
@@ -199,24 +193,37 @@ func (a *App) TickAll(ctx context.Context, req controller.Request) []*controller
 	reports := make([]*controller.Report, len(a.groups))
 	var wg sync.WaitGroup
 	for i, g := range a.groups {
-		wg.Go(func() { reports[i] = a.tick(ctx, g, req) })
+		wg.Go(func() { reports[i] = a.tickLocal(ctx, g, req) })
 	}
 	wg.Wait()
 	return reports
 }
 
+// tickLocal is one pass with a term that nobody else knows of: whoever asks for one
+// pass wants it now, also while a replica leads the group. The record's
+// compare-and-swap and the tables' etags keep both right.
+func (a *App) tickLocal(ctx context.Context, g *group, req controller.Request) *controller.Report {
+	term, err := a.term.Acquire(ctx)
+	if err != nil {
+		return a.failed(g.controller.Group.Name, req, err)
+	}
+	r := a.tick(ctx, g, term, req)
+	if a.replicas != nil && req.DryRun {
+		if r.Leader, err = a.replicas.leader(ctx, r.Group); err != nil {
+			r.Warnings = append(r.Warnings, fmt.Sprintf("who leads the group is not known: %v", err))
+		}
+	}
+	return r
+}
+
 // tick is one pass with a term.
-func (a *App) tick(ctx context.Context, g *group, req controller.Request) *controller.Report {
+func (a *App) tick(ctx context.Context, g *group, term lease.Term, req controller.Request) *controller.Report {
 	select {
 	case g.turn <- struct{}{}:
 	case <-ctx.Done():
 		return a.failed(g.controller.Group.Name, req, context.Cause(ctx))
 	}
 	defer func() { <-g.turn }()
-	term, err := a.term.Acquire(ctx)
-	if err != nil {
-		return a.failed(g.controller.Group.Name, req, err)
-	}
 	r := g.controller.Tick(ctx, term, req)
 	g.alert(r, a.now())
 	return r

@@ -22,6 +22,7 @@ func azureSettings(o Options) (azure.Settings, error) {
 			PrivateAuthority: c.Authority != "",
 		},
 		Subscriptions: c.Subscriptions, Parallel: c.Parallel, Timeout: c.Timeout, Version: o.Version,
+		Rand: fork(o.Backoff),
 	}
 	if c.Credential == config.CredentialClientSecret {
 		secret, err := c.LoadSecret(o.Getenv)

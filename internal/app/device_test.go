@@ -6,7 +6,6 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
-	"log"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -205,7 +204,7 @@ func TestMerakiKeyInAVault(t *testing.T) {
 func TestMerakiCAFile(t *testing.T) {
 	w := newWorld(t, azuresim.TwoRegionsOptions{})
 	server := httptest.NewUnstartedServer(w.withMeraki(t))
-	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)
 	server.StartTLS()
 	defer server.Close()
 	file := filepath.Join(t.TempDir(), "ca.pem")

@@ -1,15 +1,25 @@
 package app
 
 import (
+	"fmt"
 	"net/http"
 	"time"
 
+	"hopguard/internal/api"
 	"hopguard/internal/appliance"
 	"hopguard/internal/probe"
 )
 
 // AzureSettings is what New tells the Azure client.
 var AzureSettings = azureSettings
+
+// BlobSettings is what New tells the blobs.
+var BlobSettings = blobSettings
+
+// ReplicaSettings is what this process is among the replicas.
+func (a *App) ReplicaSettings() string {
+	return fmt.Sprintf("%s %s %s", a.replicas.self, a.replicas.ttl, a.replicas.keys)
+}
 
 // Wiring is what of a group cannot be seen in its controller.
 type Wiring struct {
@@ -41,3 +51,6 @@ func (a *App) Devices() probe.DeviceReader { return a.devices }
 
 // MetricsHandler shows the metrics.
 func (a *App) MetricsHandler() http.Handler { return a.metrics.Handler(a.log) }
+
+// Shown is what the API shows of a group.
+func (a *App) Shown(name appliance.GroupName) api.Group { return a.shown(a.group(name)) }

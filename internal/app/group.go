@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"hopguard/internal/appliance"
@@ -22,8 +23,15 @@ type group struct {
 	// reconcile is the time between two ticks of Run when nothing happens.
 	reconcile    time.Duration
 	unknownAlert time.Duration
+	// actAlone lets this process lead while the store is down, if it knows of no other.
+	actAlone bool
 	// turn is held by the tick that is under way.
 	turn chan struct{}
+	// leads is since when this process looks after the group, if several could; nil
+	// while it does not.
+	leads atomic.Pointer[time.Time]
+	// fit is whether this process is able to look after the group.
+	fit fitness
 	// nudged holds one when a tick shall be made now.
 	nudged chan struct{}
 
@@ -32,7 +40,7 @@ type group struct {
 }
 
 // newGroup wires one group to what all groups share.
-func newGroup(c config.Group, o Options, w world) (*group, error) {
+func (a *App) newGroup(c config.Group, o Options, w world) (*group, error) {
 	members := newMembers(c.Members)
 	known := &addresses{}
 	questions := asker{Options: o, world: w, known: known}
@@ -47,6 +55,7 @@ func newGroup(c config.Group, o Options, w world) (*group, error) {
 	return &group{
 		schedule:     &probe.Schedule{Set: set, Checks: timings(c.Checks), Limit: w.limit, Rand: fork(o.Rand)},
 		reconcile:    c.Reconcile,
+		actAlone:     c.Policy.StoreOutage == config.StoreOutageAct,
 		unknownAlert: c.Policy.UnknownAlert,
 		turn:         make(chan struct{}, 1),
 		nudged:       make(chan struct{}, 1),
@@ -62,7 +71,7 @@ func newGroup(c config.Group, o Options, w world) (*group, error) {
 			Selection: selection(c.Routes),
 			Verify:    controller.Verify{NICs: resources(c.Verify.NICs), Timeout: c.Verify.Timeout},
 			Prober:    prober{set: set, known: known, cloud: w.cloud, lacking: lacking(c.Checks)},
-			Records:   learning{Records: w.records, known: known},
+			Records:   learning{Records: a.records(c, w), known: known},
 			Cloud:     w.cloud,
 			Now:       o.Now,
 			Saw:       o.Saw,

@@ -14,7 +14,7 @@ func (a *App) newMetrics(version string) *metrics.Metrics {
 			Members:  memberNames(g.controller.Group),
 			Checks:   checkNames(g),
 			Witness:  g.controller.Witness,
-			Ready:    func() bool { return g.shown().Ready(a.now()) },
+			Ready:    func() bool { return a.shown(g).Ready(a.now()) },
 			Lateness: g.schedule.Lateness,
 		})
 	}

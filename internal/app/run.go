@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"hopguard/internal/api"
+	"hopguard/internal/lease"
 )
 
 // Run watches every group until ctx ends, and serves the API if the configuration
@@ -22,6 +23,9 @@ import (
 // ticks never overlap. All groups begin together, after a random part of a tenth of
 // the smallest interval: together, so that they share lists; random, so that
 // processes that were started together do not ask together.
+//
+// If several processes share the store, each group is watched by the one that leads
+// it; the others wait.
 func (a *App) Run(ctx context.Context) error {
 	all, ctx := errgroup.WithContext(ctx)
 	if listen := a.config.API.Listen; listen != "" {
@@ -36,11 +40,20 @@ func (a *App) Run(ctx context.Context) error {
 	if a.listener != nil {
 		all.Go(func() error { return a.listener.keep(ctx, a.log) })
 	}
+	if a.replicas != nil {
+		all.Go(func() error { return a.replicas.run(ctx) })
+	}
 	start := a.now().Add(a.jitter())
 	for _, g := range a.groups {
 		all.Go(func() error {
-			a.watch(ctx, g, start)
-			return nil
+			if a.replicas != nil {
+				a.share(ctx, g, start)
+				return nil
+			}
+			return a.term.Lead(ctx, func(ctx context.Context, term lease.Term) error {
+				a.watch(ctx, g, term, start, nil)
+				return nil
+			})
 		})
 	}
 	return all.Wait()
@@ -59,12 +72,16 @@ func (a *App) jitter() time.Duration {
 func (a *App) status() []api.Group {
 	var list []api.Group
 	for _, g := range a.groups {
-		list = append(list, g.shown())
+		list = append(list, a.shown(g))
 	}
 	return list
 }
 
 // shown is what the API shows of a group.
-func (g *group) shown() api.Group {
-	return api.Group{Name: g.controller.Group.Name, Interval: g.reconcile, Report: g.last()}
+func (a *App) shown(g *group) api.Group {
+	s := api.Group{Name: g.controller.Group.Name, Interval: g.reconcile, Report: g.last()}
+	if a.replicas != nil && g.leads.Load() == nil {
+		s.Elsewhere = a.replicas.elsewhere(s.Name, a.now())
+	}
+	return s
 }

@@ -6,36 +6,40 @@ import (
 	"time"
 
 	"hopguard/internal/controller"
+	"hopguard/internal/lease"
 )
 
 // retryFirst is how soon a tick that failed is made again; the wait doubles with
 // each failure in a row, up to the group's time between two comparisons.
 const retryFirst = time.Second
 
-// watch ticks one group from start on, until ctx ends. The first tick observes by
+// watch ticks one group from start on, until ctx ends or somebody closes leave; then
+// the tick under way is finished. The first tick observes by
 // itself, because it alone knows what the record says of the members' health; then
 // the checks go on at their own times, and a tick is made when a verdict changes,
 // when somebody nudges, when a decision said that it holds until now, soon after a
 // failure, and every reconcile.
-func (a *App) watch(ctx context.Context, g *group, start time.Time) {
+func (a *App) watch(ctx context.Context, g *group, term lease.Term, start time.Time, leave <-chan struct{}) {
 	p := pace{start: start, every: g.reconcile}
 	at := start
 	var r *controller.Report
 	for r == nil || len(r.Health.Counters) == 0 { // without a record's answer nothing was observed
-		if !a.wait(ctx, at, nil, nil) {
+		if !a.wait(ctx, at, leave, nil, nil) {
 			return
 		}
-		if r = a.once(ctx, g, controller.Request{}); r == nil {
+		if r = a.once(ctx, g, term, controller.Request{}); r == nil {
 			return
 		}
 		at = p.next(r, a.now())
 	}
 	v := newView(g.controller.Rules(), r, a.now, g.controller.Saw)
+	watching, stop := context.WithCancel(ctx)
 	var probing sync.WaitGroup
+	probing.Go(func() { g.schedule.Run(watching, v.unsettled, v.saw) })
 	defer probing.Wait()
-	probing.Go(func() { g.schedule.Run(ctx, v.unsettled, v.saw) })
-	for a.wait(ctx, at, v.news, g.nudged) {
-		if r = a.once(ctx, g, controller.Request{Seen: v.seen()}); r == nil {
+	defer stop()
+	for a.wait(ctx, at, leave, v.news, g.nudged) {
+		if r = a.once(ctx, g, term, controller.Request{Seen: v.seen()}); r == nil {
 			return
 		}
 		at = p.next(r, a.now())
@@ -44,12 +48,16 @@ func (a *App) watch(ctx context.Context, g *group, start time.Time) {
 
 // once makes one tick and tells of it; nil if it was cut short before it had begun
 // to write, and so says nothing.
-func (a *App) once(ctx context.Context, g *group, req controller.Request) *controller.Report {
-	r := a.tick(ctx, g, req)
+func (a *App) once(ctx context.Context, g *group, term lease.Term, req controller.Request) *controller.Report {
+	r := a.tick(ctx, g, term, req)
 	if ctx.Err() != nil && len(r.Outcomes) == 0 {
 		return nil
 	}
+	if since := g.leads.Load(); since != nil {
+		r.Leader = controller.Leader{Name: term.Holder(), Since: *since, Term: term.Number()}
+	}
 	g.keep(r)
+	g.fit.saw(r)
 	a.journal.Tick(ctx, r)
 	a.metrics.Tick(r)
 	if a.reported != nil {
@@ -61,19 +69,24 @@ func (a *App) once(ctx context.Context, g *group, req controller.Request) *contr
 	return r
 }
 
-// wait sleeps until t, or until one of the channels gives something; false if ctx
-// ended.
-func (a *App) wait(ctx context.Context, t time.Time, news, nudged <-chan struct{}) bool {
+// wait sleeps until t, or until there is news or a nudge; false if ctx ended, or if
+// leave was closed.
+func (a *App) wait(ctx context.Context, t time.Time, leave, news, nudged <-chan struct{}) bool {
 	timer := time.NewTimer(t.Sub(a.now()))
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
-		return false
+	case <-leave:
 	case <-timer.C:
 	case <-news:
 	case <-nudged:
 	}
-	return ctx.Err() == nil
+	select { // of several that are ready, the first select takes any
+	case <-leave:
+		return false
+	default:
+		return ctx.Err() == nil
+	}
 }
 
 // pace says when the next tick is due if nothing happens before.

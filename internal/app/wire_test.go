@@ -162,10 +162,10 @@ func wireCases(file string) []struct {
 			q := w.Set.Checks[0].Question.(probe.ICMP)
 			return fmt.Sprintln(q.From, q.Targets, w.Set.Checks[0].DataPath, w.controller.Checks[0].Second)
 		}, " from 10.9.0.1 by eth7 map[vmx-a:10.8.0.1] true false\n"},
-		{"groups.checks.command", kind(config.KindExec, func(k *config.Check) { k.Command = []string{"true", "-x", "y"} }), func(w wired) any {
+		{"groups.checks.command", kind(config.KindExec, func(k *config.Check) { k.Command = []string{"probe-it", "-x", "y"} }), func(w wired) any {
 			q := w.Set.Checks[0].Question.(probe.Exec)
-			return fmt.Sprintln(q.Command, q.Args, q.Address != nil, w.Set.Checks[0].DataPath)
-		}, "true [-x y] true true\n"},
+			return fmt.Sprintln(q.Command, q.Args, q.Address != nil && w.Set.Checks[0].DataPath)
+		}, "probe-it [-x y] true\n"},
 		{"groups.checks.ping", kind(config.KindMeraki, func(k *config.Check) { k.Ping, k.Targets = true, map[string]string{"vmx-a": "Q2XX-AAAA-0001"} }), func(w wired) any {
 			q := w.Set.Checks[0].Question.(probe.Meraki)
 			return fmt.Sprint(q.Ping, q.Serials, q.Devices != nil, w.Set.Checks[0].DataPath, w.controller.Checks[0].Second)
@@ -203,6 +203,14 @@ func elsewhere() map[string]string {
 		}
 	}
 	m["meraki.keyVault"], m["events.eventGrid.secretVault"] = "TestMerakiKeyInAVault", "TestMerakiKeyInAVault"
+	for _, key := range []string{
+		"account", "connectionString", "connectionStringEnv", "connectionStringFile", "sasURL", "sasURLEnv", "sasURLFile",
+		"container", "prefix", "create", "timeout", "caFile",
+	} {
+		m["store."+key] = "TestStoreSettingsReachTheBlobs"
+	}
+	m["replicas.lease"], m["replicas.name"] = "TestReplicaSettingsReachTheLeases", "TestReplicaSettingsReachTheLeases"
+	m["groups.policy.storeOutage"] = "TestStoreOutage"
 	return m
 }
 

@@ -79,7 +79,7 @@ func House() Table {
 		{Package: "functions"},
 		{Package: "events", Traits: Owned},
 		{Package: "config"},
-		{Package: "app", May: all, Tests: "merakisim sim lab", Traits: Clock | Owned},
+		{Package: "app", May: all, Tests: "blobsim merakisim sim lab", Traits: Clock | Owned},
 		// The terminal is a view of a tick: it names what it orders and shows.
 		{Package: "cli", May: "app config api azuresim merakisim sim lab appliance controller decide journal",
 			Tests: "route store", Traits: Clock},

@@ -13,8 +13,11 @@ func newRunCmd(g *global) *cobra.Command {
 		Long: `Run makes each check at its own interval until it gets SIGINT or SIGTERM. When a
 verdict changes, when an event comes, and every "reconcile" it ticks: it decides, and
 makes the routes equal to the record. What it does is in the log, on standard error.
-If api.listen is set, it serves /livez, /readyz and /v1/status there, and takes events
-below /v1/events from the senders that the configuration believes.`,
+If api.listen is set, it serves /livez, /readyz, /v1/status and /metrics there, and takes
+events below /v1/events from the senders that the configuration believes.
+
+Several processes may share one store (store.kind: blob): each group is then looked
+after by one of them, and by another one soon after that one has died.`,
 		Example: `  hopguard run --config /etc/hopguard/hopguard.yaml
   hopguard run --log-level debug --log-format text`,
 		Args: usage(cobra.NoArgs),

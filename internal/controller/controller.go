@@ -30,7 +30,9 @@ type Prober interface {
 type Records interface {
 	// Load returns the record and its version. Without a record it returns the
 	// zero value and "". An error that wraps decide.ErrCorrupt means that the
-	// record was put aside; the other results are then as without a record.
+	// record was put aside; the other results are then as without a record. One that
+	// wraps decide.ErrOffline means that the record is the newest that is known, and
+	// may be acted on.
 	Load(ctx context.Context, group appliance.GroupName) (decide.Record, string, error)
 	// Swap stores the record if the stored version is still the given one, and
 	// returns the new version. Otherwise it changes nothing and its error wraps

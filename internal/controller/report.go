@@ -31,6 +31,8 @@ type Report struct {
 	Group     appliance.GroupName
 	Preferred appliance.MemberName
 	DryRun    bool
+	// Leader looks after the group; zero if no store is shared, or nobody does.
+	Leader Leader
 	// Started, Decided, Committed, Applied and Ended are the steps of the tick.
 	Started, Decided, Committed, Applied, Ended time.Time
 	// Observations are all that were made, in the order of the rounds.
@@ -100,6 +102,15 @@ func (r *Report) State() State {
 // written in this tick.
 func (r *Report) pending() bool {
 	return r.Plan.Routes() > 0 && !r.DryRun && len(r.Outcomes) == 0
+}
+
+// Leader is the one of several processes that looks after a group.
+type Leader struct {
+	Name string `json:"name"`
+	// Since is by the leader's own clock.
+	Since time.Time `json:"since"`
+	// Term counts the leaders.
+	Term uint64 `json:"term"`
 }
 
 // Err joins all that failed: errors of steps, writes that were not read back,

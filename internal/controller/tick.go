@@ -91,6 +91,8 @@ func (c *Controller) load(ctx context.Context, r *Report) (decide.Record, string
 	switch {
 	case errors.Is(err, decide.ErrCorrupt):
 		r.warn(fmt.Sprintf("%v; Azure's routes say who is active", err))
+	case errors.Is(err, decide.ErrOffline):
+		r.warn(err.Error())
 	case err != nil:
 		r.fail(fmt.Errorf("load record: %w", err))
 		return decide.Record{}, "", false

@@ -27,7 +27,7 @@ func full() decide.Record {
 			Member: "a", Hops: []appliance.Hop{hop("lan", "10.1.0.4")}, Subnets: []appliance.ResourceID{"s"}, Seen: at(2),
 			Former: []appliance.Hop{hop("lan", "10.1.0.9")},
 		}},
-		History: []decide.Transition{{Epoch: 7, From: "b", To: "a", Reason: decide.ReasonOrdered, At: at(3), By: "ops"}},
+		History: []decide.Transition{{Epoch: 7, From: "b", To: "a", Reason: decide.ReasonOrdered, At: at(3), By: "ops", Alone: true}},
 	}
 }
 
@@ -135,7 +135,7 @@ func anyRecord() *rapid.Generator[decide.Record] {
 			History: rapid.SliceOf(rapid.Custom(func(t *rapid.T) decide.Transition {
 				return decide.Transition{
 					Epoch: rapid.Uint64().Draw(t, "e"), From: name.Draw(t, "f"), To: name.Draw(t, "t"),
-					Reason: rapid.SampledFrom(decide.Reasons()).Draw(t, "r"), At: when.Draw(t, "a"), By: rapid.String().Draw(t, "b"),
+					Reason: rapid.SampledFrom(decide.Reasons()).Draw(t, "r"), At: when.Draw(t, "a"), By: rapid.String().Draw(t, "b"), Alone: rapid.Bool().Draw(t, "o"),
 				}
 			})).Draw(t, "history"),
 		}

@@ -18,6 +18,10 @@ import (
 // worthless then: read, decide again.
 var ErrLostRace = errors.New("record was changed by somebody else")
 
+// ErrOffline says that the store is down and that what is decided now is in memory
+// only. The record that comes with it is the newest that is known.
+var ErrOffline = errors.New("the store is down; what is decided now is kept in memory")
+
 // ErrCorrupt says that a stored record cannot be read. The store has put it
 // aside and kept it; Azure's routes are the truth to restart from.
 var ErrCorrupt = errors.New("record is corrupt")
@@ -83,6 +87,9 @@ type Transition struct {
 	At     time.Time            `json:"at"`
 	// By names the human who ordered it; empty for an automatic one.
 	By string `json:"by,omitzero"`
+	// Alone says that it was made while the store was down, by a controller that knew
+	// of no other.
+	Alone bool `json:"alone,omitzero"`
 }
 
 // automatic reports whether no human ordered it and it moved traffic.
@@ -184,6 +191,6 @@ func (r Record) Equal(o Record) bool {
 				slices.Equal(a.Subnets, b.Subnets) && a.Seen.Equal(b.Seen)
 		}) &&
 		slices.EqualFunc(r.History, o.History, func(a, b Transition) bool {
-			return a.Epoch == b.Epoch && a.From == b.From && a.To == b.To && a.Reason == b.Reason && a.At.Equal(b.At) && a.By == b.By
+			return a.Epoch == b.Epoch && a.From == b.From && a.To == b.To && a.Reason == b.Reason && a.At.Equal(b.At) && a.By == b.By && a.Alone == b.Alone
 		})
 }

@@ -50,6 +50,7 @@ func Text(w io.Writer, r *controller.Report, o TextOptions) error {
 		t.writes()
 		t.effective()
 	case PageStatus:
+		t.leader()
 		t.members()
 		t.routes()
 		t.history()
@@ -105,6 +106,13 @@ func (t *text) head() {
 	}
 	if r.Standing().Note != "" {
 		t.say(2, plain, "note:", r.Standing().Note)
+	}
+}
+
+// leader says which process looks after the group, if there are several.
+func (t *text) leader() {
+	if l := t.r.Leader; l.Name != "" {
+		t.say(2, plain, "led by", fmt.Sprintf("%s since %s (%s, term %d)", l.Name, instant(l.Since), span(t.r.Ended.Sub(l.Since)), l.Term))
 	}
 }
 
@@ -243,6 +251,9 @@ func (t *text) history() {
 		line := fmt.Sprintf("%s to %s: %s", instant(l.At), l.To, l.Reason)
 		if l.By != "" {
 			line += " by " + l.By
+		}
+		if l.Alone {
+			line += ", while the store was down"
 		}
 		t.b.WriteString("last transition\n")
 		t.b.WriteString(grid([][]cell{{{clean(line), plain}}}, 2, t.o))

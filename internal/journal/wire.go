@@ -29,6 +29,8 @@ type JSON struct {
 	State   controller.State     `json:"state"`
 	DryRun  bool                 `json:"dryRun"`
 	Active  appliance.MemberName `json:"active"`
+	// Leader is the process that looks after the group, if several share the store.
+	Leader *controller.Leader `json:"leader,omitempty"`
 	// Preferred is the member that carries traffic when all are well.
 	Preferred appliance.MemberName `json:"preferred"`
 	Epoch     uint64               `json:"epoch"`
@@ -142,6 +144,8 @@ type JSONTransition struct {
 	Reason decide.Reason        `json:"reason"`
 	At     time.Time            `json:"at"`
 	By     string               `json:"by,omitzero"`
+	// Alone says that it was made while the store was down.
+	Alone bool `json:"alone,omitzero"`
 }
 
 // Encode returns the report's JSON, indented, with a newline at its end.
@@ -169,6 +173,9 @@ func Wire(r *controller.Report) JSON {
 		Members: []JSONMember{}, Tables: []JSONTable{}, Effective: []JSONEffective{},
 		Warnings: list(r.Warnings), Errors: list(Failures(r)),
 	}
+	if r.Leader.Name != "" {
+		j.Leader = &controller.Leader{Name: r.Leader.Name, Since: r.Leader.Since.UTC(), Term: r.Leader.Term}
+	}
 	for _, name := range members(r) {
 		j.Members = append(j.Members, wireMember(r, name))
 	}
@@ -188,7 +195,7 @@ func Wire(r *controller.Report) JSON {
 		j.Effective = append(j.Effective, JSONEffective{NIC: e.NIC, At: e.At.UTC(), Note: e.Note})
 	}
 	if t, ok := r.Standing().Last(); ok {
-		j.LastTransition = &JSONTransition{Epoch: t.Epoch, From: t.From, To: t.To, Reason: t.Reason, At: t.At.UTC(), By: t.By}
+		j.LastTransition = &JSONTransition{Epoch: t.Epoch, From: t.From, To: t.To, Reason: t.Reason, At: t.At.UTC(), By: t.By, Alone: t.Alone}
 	}
 	return j
 }

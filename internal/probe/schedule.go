@@ -23,7 +23,7 @@ type Timing struct {
 }
 
 // Schedule makes each check of a group at its own times, until it is told to end.
-// Run it once; its fields must not change while it runs.
+// One Run may go on at a time; the fields must not change meanwhile.
 type Schedule struct {
 	Set    Set
 	Checks []Timing
