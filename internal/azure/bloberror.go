@@ -46,23 +46,22 @@ func (e *BlobError) Error() string {
 
 // hint says what to grant, make or look at.
 func (e *BlobError) hint() string {
-	switch bloberror.Code(e.Code) {
-	case bloberror.AuthorizationPermissionMismatch:
+	switch {
+	case e.is(bloberror.AuthorizationPermissionMismatch):
 		return fmt.Sprintf("grant the role Storage Blob Data Contributor on the container %s, or a SAS with the permissions racwdl", e.Container)
-	case bloberror.AuthorizationFailure:
+	case e.is(bloberror.AuthorizationFailure):
 		return fmt.Sprintf("the network rules of the storage account keep this machine out, or the SAS is not for %s", e.Container)
-	case bloberror.AuthenticationFailed, bloberror.InvalidAuthenticationInfo:
+	case e.is(bloberror.AuthenticationFailed, bloberror.InvalidAuthenticationInfo):
 		return "the key, SAS or token is not accepted: is it current, and is the clock of this machine right?"
-	case "KeyBasedAuthenticationNotPermitted":
+	case e.is("KeyBasedAuthenticationNotPermitted"):
 		return "the storage account takes no account keys and no SAS: use an identity"
-	case bloberror.ContainerNotFound:
-		if e.vanished {
-			return fmt.Sprintf("the container %s does not exist any more", e.Container)
-		}
+	case e.is(bloberror.ContainerNotFound) && e.vanished:
+		return fmt.Sprintf("the container %s does not exist any more", e.Container)
+	case e.is(bloberror.ContainerNotFound):
 		return fmt.Sprintf("the container %s does not exist: make it (az storage container create), or allow it to be made", e.Container)
-	case bloberror.ContainerBeingDeleted:
+	case e.is(bloberror.ContainerBeingDeleted):
 		return fmt.Sprintf("the container %s was deleted; its name is free again after 30 s or more", e.Container)
-	case bloberror.LeaseIDMissing:
+	case e.is(bloberror.LeaseIDMissing):
 		return "somebody holds a lease on a blob that is not a lease of ours: break it (az storage blob lease break)"
 	default:
 		return ""

@@ -69,12 +69,12 @@ func TestElectionOnBlobs(t *testing.T) {
 		sim := newSim()
 		a, b := electorOf(opened(t, sim, "a"), "host-a/1"), electorOf(opened(t, sim, "b"), "host-b/1")
 		began := time.Now()
-		err := a.Lead(t.Context(), func(_ context.Context, term lease.Term) error {
+		err := a.Lead(t.Context(), func(ctx context.Context, term lease.Term) error {
 			if term.Number() != 1 {
 				t.Errorf("term %d, want 1", term.Number())
 			}
 			time.Sleep(42 * time.Second)
-			err := b.Lead(t.Context(), nil)
+			err := b.Lead(ctx, nil)
 			held, ok := errors.AsType[*lease.HeldError](err)
 			if !ok || held.Holder != "host-a/1" || !held.Since.Equal(began) || held.Number != 1 || !held.Held {
 				t.Errorf("Lead() of b = %v, want that a holds it", err)
@@ -316,7 +316,7 @@ func TestALeaseThatWasTakenUnseen(t *testing.T) {
 			t.Fatalf("Lead() = %v, want no answer", err)
 		}
 		sim.SetFault(nil)
-		err := e.Lead(t.Context(), func(context.Context, lease.Term) error { return b.Lead(t.Context(), nil) })
+		err := e.Lead(t.Context(), func(ctx context.Context, _ lease.Term) error { return b.Lead(ctx, nil) })
 		if held, ok := errors.AsType[*lease.HeldError](err); !ok || held.Holder != "a" {
 			t.Errorf("Lead() of b = %v, want that a holds it", err)
 		}

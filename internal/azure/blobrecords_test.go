@@ -194,14 +194,14 @@ func TestSwapInTrouble(t *testing.T) {
 		{"silence", blobsim.Fault{Kind: blobsim.Hang}, 9, "no answer within", 3, 4 * time.Second, 5 * time.Second},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			inBubble(t, func(ctx context.Context, t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
 				sim := newSim()
 				s := recordsOf(opened(t, sim, "a"))
 				v1 := mustSwap(t, s, recordOf("emea", 1), "")
 				before := count(sim, blobsim.OpPutBlob)
 				sim.SetFault(faultOn(blobsim.OpPutBlob, before+1, before+test.last-1, test.fault))
 				begun := time.Now()
-				v2, err := s.Swap(ctx, recordOf("emea", 2), v1)
+				v2, err := s.Swap(t.Context(), recordOf("emea", 2), v1)
 				took := time.Since(begun)
 				sim.SetFault(nil)
 				if n := count(sim, blobsim.OpPutBlob) - before; n != test.writes {
@@ -228,7 +228,7 @@ func TestSwapInTrouble(t *testing.T) {
 
 // Whoever is overtaken while it does not know how its own write went has lost.
 func TestSwapInTroubleAndOvertaken(t *testing.T) {
-	inBubble(t, func(ctx context.Context, t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		sim := newSim()
 		a, b := recordsOf(opened(t, sim, "a")), recordsOf(opened(t, sim, "b"))
 		v1 := mustSwap(t, a, recordOf("emea", 1), "")
@@ -245,7 +245,7 @@ func TestSwapInTroubleAndOvertaken(t *testing.T) {
 			v2 = mustSwap(t, b, recordOf("emea", 2), v1)
 			sim.SetFault(nil)
 		})
-		v, err := a.Swap(ctx, recordOf("emea", 3), v1)
+		v, err := a.Swap(t.Context(), recordOf("emea", 3), v1)
 		overtaken.Wait()
 		if !errors.Is(err, decide.ErrLostRace) || v != "" {
 			t.Errorf("Swap() = %q, %v, want decide.ErrLostRace", v, err)
@@ -270,14 +270,14 @@ func TestLoadInTrouble(t *testing.T) {
 		{"forbidden", blobsim.Fault{Kind: blobsim.Refuse, Status: 403, Code: "AuthorizationFailure"}, 9, "network rules"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			inBubble(t, func(ctx context.Context, t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
 				sim := newSim()
 				s := recordsOf(opened(t, sim, "a"))
 				v := mustSwap(t, s, recordOf("emea", 1), "")
 				before := count(sim, blobsim.OpGetBlob)
 				sim.SetFault(faultOn(blobsim.OpGetBlob, before+1, before+test.last, test.fault))
 				begun := time.Now()
-				got, version, err := s.Load(ctx, "emea")
+				got, version, err := s.Load(t.Context(), "emea")
 				if took := time.Since(begun); took > 5*time.Second {
 					t.Errorf("it took %s, want 5s at the most", took)
 				}

@@ -120,7 +120,7 @@ func (s BlobSettings) open() (*container.Client, *tokenKeeper, error) {
 	case s.ConnectionString != "":
 		client, err := container.NewClientFromConnectionString(string(s.ConnectionString), s.Container, blobs)
 		if err != nil {
-			return nil, nil, errors.New("the connection string cannot be read: want AccountName=...;AccountKey=...")
+			return nil, nil, errors.New("the connection string cannot be read: want AccountName=…;AccountKey=…")
 		}
 		return client, nil, checkBlobURL(client.URL())
 	}
@@ -145,9 +145,9 @@ func checkSAS(text string) error {
 	case err != nil: // its text has the URL
 		return errors.New("the SAS URL is not a URL")
 	case u.Query().Get("sig") == "":
-		return errors.New("the SAS URL has no signature: want https://.../container?...&sig=...")
+		return errors.New("the SAS URL has no signature: want https://…/container?…&sig=…")
 	case strings.Trim(u.Path, "/") == "":
-		return errors.New("the SAS URL names no container: want https://.../container?...&sig=...")
+		return errors.New("the SAS URL names no container: want https://…/container?…&sig=…")
 	}
 	u.RawQuery = ""
 	return checkBlobURL(u.String())

@@ -63,18 +63,14 @@ func (r *request) reads() bool {
 
 // permission is the letter that a SAS must have for the operation.
 func (r *request) permission() string {
-	switch r.call.Op {
-	case OpListBlobs:
-		return "l"
-	case OpGetBlob, OpHeadBlob, OpHeadContainer:
-		return "r"
-	case OpDeleteBlob, OpDeleteContainer:
-		return "d"
-	case OpCreateContainer:
-		return "c"
-	default:
-		return "w"
+	letters := map[Op]string{
+		OpListBlobs: "l", OpGetBlob: "r", OpHeadBlob: "r", OpHeadContainer: "r",
+		OpDeleteBlob: "d", OpDeleteContainer: "d", OpCreateContainer: "c",
 	}
+	if letter, ok := letters[r.call.Op]; ok {
+		return letter
+	}
+	return "w"
 }
 
 // signature is the Shared Key signature of a request.
@@ -98,12 +94,12 @@ func (s *Sim) signature(r *request) string {
 	for _, name := range slices.Sorted(maps.Keys(own)) {
 		lines = append(lines, name+":"+own[name])
 	}
-	resource := "/" + s.options.Account + r.signed
+	lines = append(lines, "/"+s.options.Account+r.signed)
 	for _, name := range slices.Sorted(maps.Keys(r.query)) {
 		values := slices.Sorted(slices.Values(r.query[name]))
-		resource += "\n" + strings.ToLower(name) + ":" + strings.Join(values, ",")
+		lines = append(lines, strings.ToLower(name)+":"+strings.Join(values, ","))
 	}
 	mac := hmac.New(sha256.New, s.options.Key)
-	mac.Write([]byte(strings.Join(append(lines, resource), "\n")))
+	mac.Write([]byte(strings.Join(lines, "\n")))
 	return base64.StdEncoding.EncodeToString(mac.Sum(nil))
 }

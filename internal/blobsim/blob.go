@@ -21,29 +21,27 @@ func (s *Sim) onBlob(r *request, c *container) *reply {
 	if rep := conditions(r, b); rep != nil {
 		return rep
 	}
-	switch r.call.Op {
-	case OpAcquireLease, OpRenewLease, OpChangeLease, OpReleaseLease, OpBreakLease:
+	if r.query.Get("comp") == "lease" {
 		return s.onLease(r, b)
-	default:
 	}
 	if rep := b.lease.mayUse(r, s.now()); rep != nil {
 		return rep
 	}
-	switch r.call.Op {
-	case OpGetBlob, OpHeadBlob:
+	switch op := r.call.Op; {
+	case r.reads():
 		return s.read(b)
-	case OpSetMetadata:
+	case op == OpSetMetadata:
 		metadata, rep := r.metadata()
 		if rep != nil {
 			return rep
 		}
 		b.metadata, b.etag, b.modified = metadata, s.touch(), s.now()
 		return b.written(http.StatusOK)
-	case OpDeleteBlob:
+	case op == OpDeleteBlob:
 		delete(c.blobs, r.call.Blob)
 		return success(http.StatusAccepted).headers("x-ms-delete-type-permanent", "true")
 	default:
-		panic("blobsim: " + string(r.call.Op) + " is no operation on a blob")
+		panic("blobsim: " + string(op) + " is no operation on a blob")
 	}
 }
 

@@ -24,20 +24,18 @@ func (s *Sim) createContainer(r *request) *reply {
 	return success(http.StatusCreated).headers("ETag", c.etag, "Last-Modified", stamp(c.modified))
 }
 
+// onContainer lists, looks at or deletes a container.
 func (s *Sim) onContainer(r *request, c *container) *reply {
-	switch r.call.Op {
-	case OpHeadContainer:
+	if r.call.Op == OpListBlobs {
+		return s.list(r, c)
+	}
+	if r.call.Op == OpHeadContainer {
 		return success(http.StatusOK).headers("ETag", c.etag, "Last-Modified", stamp(c.modified),
 			"x-ms-lease-state", "available", "x-ms-lease-status", "unlocked")
-	case OpDeleteContainer:
-		delete(s.containers, r.call.Container)
-		s.deleting[r.call.Container] = s.now().Add(s.options.Deleting)
-		return success(http.StatusAccepted)
-	case OpListBlobs:
-		return s.list(r, c)
-	default:
-		panic("blobsim: " + string(r.call.Op) + " is no operation on a container")
 	}
+	delete(s.containers, r.call.Container)
+	s.deleting[r.call.Container] = s.now().Add(s.options.Deleting)
+	return success(http.StatusAccepted)
 }
 
 // The elements of a list, in the service's order.

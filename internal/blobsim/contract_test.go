@@ -48,7 +48,7 @@ func simulated(o blobsim.Options) service {
 	}
 }
 
-func real(t *testing.T) service {
+func microsoft(t *testing.T) service {
 	s := azurite.Start(t)
 	key, err := base64.StdEncoding.DecodeString(azurite.Key)
 	if err != nil {
@@ -76,14 +76,13 @@ func (s service) sign(r *http.Request) {
 		}
 	}
 	slices.Sort(own)
-	text := fmt.Sprintf("%s\n\n\n%s\n\n%s\n\n\n%s\n%s\n\n\n%s/%s%s", r.Method, length, r.Header.Get("Content-Type"),
+	mac := hmac.New(sha256.New, s.key)
+	fmt.Fprintf(mac, "%s\n\n\n%s\n\n%s\n\n\n%s\n%s\n\n\n%s/%s%s", r.Method, length, r.Header.Get("Content-Type"),
 		r.Header.Get("If-Match"), r.Header.Get("If-None-Match"), strings.Join(own, ""), s.account, r.URL.EscapedPath())
 	query := r.URL.Query()
 	for _, name := range slices.Sorted(maps.Keys(query)) {
-		text += "\n" + name + ":" + query.Get(name)
+		fmt.Fprintf(mac, "\n%s:%s", name, query.Get(name))
 	}
-	mac := hmac.New(sha256.New, s.key)
-	mac.Write([]byte(text))
 	r.Header.Set("Authorization", "SharedKey "+s.account+":"+base64.StdEncoding.EncodeToString(mac.Sum(nil)))
 }
 
@@ -209,23 +208,23 @@ func listing(t *testing.T, body []byte) string {
 	if err := xml.Unmarshal(body, &list); err != nil {
 		t.Errorf("the list %q is not XML: %v", body, err)
 	}
-	out := ""
+	var out strings.Builder
 	for _, b := range list.Blobs.Blob {
-		out += fmt.Sprintf("%s(%s,%s,%s", b.Name, b.Properties.LeaseState, b.Properties.LeaseStatus, b.Properties.LeaseDuration)
+		fmt.Fprintf(&out, "%s(%s,%s,%s", b.Name, b.Properties.LeaseState, b.Properties.LeaseStatus, b.Properties.LeaseDuration)
 		for _, item := range b.Metadata.Items {
-			out += "," + strings.ToLower(item.XMLName.Local) + "=" + item.Value
+			fmt.Fprintf(&out, ",%s=%s", strings.ToLower(item.XMLName.Local), item.Value)
 		}
-		out += ")"
+		out.WriteString(")")
 	}
 	if list.NextMarker != "" {
-		out += "..."
+		out.WriteString("...")
 	}
-	return out
+	return out.String()
 }
 
 // TestContract makes the same exchanges with Azurite and with the stand-in.
 func TestContract(t *testing.T) {
-	azurite := real(t)
+	azurite := microsoft(t)
 	for _, name := range slices.Sorted(maps.Keys(stories())) {
 		story := stories()[name]
 		t.Run(name, func(t *testing.T) {

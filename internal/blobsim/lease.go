@@ -68,57 +68,47 @@ var guid = regexp.MustCompile(`^(?i:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]
 func (s *Sim) onLease(r *request, b *blob) *reply {
 	now := s.now()
 	id, proposed := r.header.Get("x-ms-lease-id"), r.header.Get("x-ms-proposed-lease-id")
-	switch r.call.Op {
-	case OpAcquireLease:
+	switch op := r.call.Op; {
+	case op == OpAcquireLease:
 		return s.acquire(r, b, proposed, now)
-	case OpBreakLease:
+	case op == OpBreakLease:
 		return s.breakLease(r, b, now)
-	default:
-	}
-	if id == "" {
+	case id == "" || op == OpChangeLease && proposed == "":
 		return failure(http.StatusBadRequest, "MissingRequiredHeader")
-	}
-	l := &b.lease
-	st := l.at(now)
-	if st == available {
-		if r.call.Op == OpChangeLease {
-			return conflict("LeaseNotPresentWithLeaseOperation")
-		}
+	case op == OpChangeLease:
+		return b.changeLease(id, proposed, now)
+	case b.lease.at(now) == available, id != b.lease.id:
 		return conflict("LeaseIdMismatchWithLeaseOperation")
-	}
-	switch r.call.Op {
-	case OpRenewLease:
-		switch {
-		case id != l.id:
-			return conflict("LeaseIdMismatchWithLeaseOperation")
-		case st == breaking, st == broken:
-			return conflict("LeaseIsBrokenAndCannotBeRenewed")
-		}
-		// An expired lease is renewed too: a write would have ended it.
-		l.state, l.ends = leased, now.Add(l.duration)
-		return b.leaseReply(http.StatusOK).headers("x-ms-lease-id", l.id)
-	case OpReleaseLease:
-		if id != l.id {
-			return conflict("LeaseIdMismatchWithLeaseOperation")
-		}
+	case op == OpRenewLease:
+		return b.renewLease(now)
+	case op == OpReleaseLease:
 		b.lease = lease{}
 		return b.leaseReply(http.StatusOK)
-	case OpChangeLease:
-		switch {
-		case proposed == "":
-			return failure(http.StatusBadRequest, "MissingRequiredHeader")
-		case st == broken, st == expired:
-			return conflict("LeaseNotPresentWithLeaseOperation")
-		case id != l.id && (proposed != l.id || st == breaking):
-			return conflict("LeaseIdMismatchWithLeaseOperation")
-		case st == breaking:
-			return conflict("LeaseIsBreakingAndCannotBeChanged")
-		}
-		l.id = proposed
-		return b.leaseReply(http.StatusOK).headers("x-ms-lease-id", l.id)
 	default:
-		panic("blobsim: " + string(r.call.Op) + " is no action of a lease")
+		panic("blobsim: " + string(op) + " is no action of a lease")
 	}
+}
+
+// renewLease renews an expired lease too: a write would have ended it.
+func (b *blob) renewLease(now time.Time) *reply {
+	if st := b.lease.at(now); st == breaking || st == broken {
+		return conflict("LeaseIsBrokenAndCannotBeRenewed")
+	}
+	b.lease.state, b.lease.ends = leased, now.Add(b.lease.duration)
+	return b.leaseReply(http.StatusOK).headers("x-ms-lease-id", b.lease.id)
+}
+
+func (b *blob) changeLease(id, proposed string, now time.Time) *reply {
+	switch st := b.lease.at(now); {
+	case st == available, st == broken, st == expired:
+		return conflict("LeaseNotPresentWithLeaseOperation")
+	case id != b.lease.id && (proposed != b.lease.id || st == breaking):
+		return conflict("LeaseIdMismatchWithLeaseOperation")
+	case st == breaking:
+		return conflict("LeaseIsBreakingAndCannotBeChanged")
+	}
+	b.lease.id = proposed
+	return b.leaseReply(http.StatusOK).headers("x-ms-lease-id", b.lease.id)
 }
 
 func (s *Sim) acquire(r *request, b *blob, proposed string, now time.Time) *reply {

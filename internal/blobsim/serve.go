@@ -165,20 +165,16 @@ func (s *Sim) carryOut(req *request) *reply {
 	if rep := req.unknown(); rep != nil {
 		return rep
 	}
-	switch req.call.Op {
-	case OpCreateContainer:
+	if req.call.Op == OpCreateContainer {
 		return s.createContainer(req)
-	case OpDeleteContainer, OpHeadContainer, OpListBlobs:
-		c := s.containers[req.call.Container]
-		if c == nil {
-			return failure(http.StatusNotFound, "ContainerNotFound")
-		}
+	}
+	c := s.containers[req.call.Container]
+	switch {
+	case c == nil:
+		return failure(http.StatusNotFound, "ContainerNotFound")
+	case req.call.Blob == "":
 		return s.onContainer(req, c)
 	default:
-		c := s.containers[req.call.Container]
-		if c == nil {
-			return failure(http.StatusNotFound, "ContainerNotFound")
-		}
 		return s.onBlob(req, c)
 	}
 }

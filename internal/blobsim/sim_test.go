@@ -36,7 +36,7 @@ func TestRefusesWhatAzuriteTakes(t *testing.T) {
 		}
 	}
 	want := []string{
-		"201", "201", "400 InvalidHeaderValue", "400 MissingRequiredHeader", "400 MissingRequiredHeader", "409 LeaseNotPresentWithLeaseOperation",
+		"201", "201", "400 InvalidHeaderValue", "400 MissingRequiredHeader", "400 MissingRequiredHeader", "400 MissingRequiredHeader",
 		"412 LeaseNotPresentWithBlobOperation", "400 MissingRequiredHeader", "501 BlobTypeNotInStandIn",
 		"400 InvalidMetadata", "400 MetadataTooLarge", "400 InvalidMetadata",
 		"409 LeaseNotPresentWithLeaseOperation", "201", "400 MissingRequiredHeader", "400 InvalidHeaderValue",

@@ -195,9 +195,9 @@ func TestOnlyOneLeads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLocks()
 		work := errors.New("work is done")
-		err := elector(l, "a").Lead(t.Context(), func(context.Context, lease.Term) error {
+		err := elector(l, "a").Lead(t.Context(), func(ctx context.Context, _ lease.Term) error {
 			began := time.Now()
-			err := elector(l, "b").Lead(t.Context(), func(context.Context, lease.Term) error {
+			err := elector(l, "b").Lead(ctx, func(context.Context, lease.Term) error {
 				t.Error("two lead")
 				return nil
 			})
@@ -275,8 +275,8 @@ func TestARefusedClaimIsOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLocks()
 		b := elector(l, "b")
-		_ = elector(l, "a").Lead(t.Context(), func(context.Context, lease.Term) error {
-			return b.Lead(t.Context(), nil)
+		_ = elector(l, "a").Lead(t.Context(), func(ctx context.Context, _ lease.Term) error {
+			return b.Lead(ctx, nil)
 		})
 		if err := b.Lead(t.Context(), func(context.Context, lease.Term) error { return nil }); err != nil {
 			t.Fatalf("Lead() = %v", err)

@@ -157,7 +157,7 @@ func compete(seed uint64, rate float64, odds int) error {
 		}
 		return nil
 	}
-	ctx, stop := context.WithTimeout(context.Background(), length+time.Minute) //nolint:usetesting // a bubble in a property has no test of its own
+	ctx, stop := context.WithTimeout(context.Background(), length+time.Minute)
 	defer stop()
 	terms := make([]lease.Term, 3)
 	var last uint64

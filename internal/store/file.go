@@ -139,7 +139,8 @@ func (f File) path(group appliance.GroupName) (string, error) {
 
 // putAside renames a file to a name that is free. The caller holds the lock.
 func (f File) putAside(path string) (string, error) {
-	kept, now := "", f.Now()
+	var kept string
+	now := f.Now()
 	for n := 1; ; n++ {
 		kept = Aside(path, now, n)
 		_, err := os.Lstat(kept)
