@@ -1,4 +1,5 @@
-// Package store keeps the records of groups: in files, or in memory.
+// Package store keeps the records of groups: in files, or in memory. It has the
+// form of a stored record, also for the blobs that azure keeps.
 //
 // It guarantees compare-and-swap: of several writers that start from the same
 // version one succeeds, and the others get an error that wraps
