@@ -26,7 +26,7 @@ type world struct {
 }
 
 // newWorld makes the reference world and a configuration of one group for it.
-func newWorld(t *testing.T, o azuresim.TwoRegionsOptions) world {
+func newWorld(t testing.TB, o azuresim.TwoRegionsOptions) world {
 	t.Helper()
 	w := world{reference: azuresim.TwoRegions(o)}
 	var err error
@@ -52,7 +52,7 @@ func newWorld(t *testing.T, o azuresim.TwoRegionsOptions) world {
 }
 
 // open wires the configuration to the simulated Azure.
-func (w world) open(t *testing.T) *app.App {
+func (w world) open(t testing.TB) *app.App {
 	t.Helper()
 	if err := w.config.Validate(); err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 
 	"hopguard/internal/api"
 	"hopguard/internal/appliance"
+	"hopguard/internal/controller"
 	"hopguard/internal/probe"
 )
 
@@ -54,3 +55,9 @@ func (a *App) MetricsHandler() http.Handler { return a.metrics.Handler(a.log) }
 
 // Shown is what the API shows of a group.
 func (a *App) Shown(name appliance.GroupName) api.Group { return a.shown(a.group(name)) }
+
+// View returns what takes the rounds of a group between ticks.
+func (a *App) View(name appliance.GroupName) func([]appliance.Observation) {
+	c := a.group(name).controller
+	return newView(c.Rules(), &controller.Report{}, a.now, c.Saw).saw
+}
