@@ -65,7 +65,9 @@ func (r *request) reads() bool {
 func (r *request) permission() string {
 	letters := map[Op]string{
 		OpListBlobs: "l", OpGetBlob: "r", OpHeadBlob: "r", OpHeadContainer: "r",
-		OpDeleteBlob: "d", OpDeleteContainer: "d", OpCreateContainer: "c",
+		OpDeleteBlob: "d",
+		// The signature of a container is good for what is in it, and for nothing more.
+		OpCreateContainer: "none", OpDeleteContainer: "none",
 	}
 	if letter, ok := letters[r.call.Op]; ok {
 		return letter

@@ -63,7 +63,7 @@ func ask(ctx context.Context, s *blobsim.Sim, method, target string, headers ...
 	return resp.StatusCode, resp.Header.Get("x-ms-error-code"), nil
 }
 
-const sas = "sv=2023-11-03&se=2030-01-01T00:00:00Z&sp=rwdl&sig=abc"
+const sas = "sv=2023-11-03&se=2030-01-01T00:00:00Z&sp=racwdl&sig=abc"
 
 func TestRights(t *testing.T) {
 	now := time.Date(2029, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -89,6 +89,7 @@ func TestRights(t *testing.T) {
 		{"token", s, http.MethodPut, container, "Bearer t0", ""},
 		{"sas", s, http.MethodPut, "/c/b?" + sas, "", ""},
 		{"sas-lists", s, http.MethodGet, container + "&comp=list&" + sas, "", ""},
+		{"sas-may-not-delete-the-container", s, http.MethodDelete, container + "&" + sas, "", "AuthorizationPermissionMismatch"},
 		{"wrong-sas", s, http.MethodPut, "/c/b?" + strings.Replace(sas, "abc", "abd", 1), "", "AuthenticationFailed"},
 		{"readers-cannot-write", readers, http.MethodPut, "/c/b?" + sas, "", "AuthorizationPermissionMismatch"},
 		{"readers-read", readers, http.MethodGet, "/c/b?" + sas, "", "ContainerNotFound"},
