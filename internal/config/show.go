@@ -43,10 +43,8 @@ func (c Config) implied() Config {
 		}
 	}
 	c.Store = c.Store.implied()
-	if whole := c.Replicas; whole.Lease == usualLease {
-		if c.Replicas.Lease = 0; c.Replicas.complete(c.Store.Kind) != whole {
-			c.Replicas = whole // a lease that Validate refuses
-		}
+	if c.Replicas == (Replicas{Name: c.Replicas.Name}).complete(c.Store.Kind) {
+		c.Replicas.Lease = 0
 	}
 	c.Groups = slices.Clone(c.Groups)
 	for i := range c.Groups {
