@@ -1,6 +1,7 @@
 package app
 
 import (
+	"crypto/rand"
 	"fmt"
 	"strings"
 
@@ -93,8 +94,8 @@ func (a *App) records(c config.Group, w world) controller.Records {
 // newReplicas makes this process one of those that share the store.
 func (a *App) newReplicas(l locks, c config.Replicas) *replicas {
 	name := c.Name
-	if name == "" {
-		name = strings.ReplaceAll(a.term.Holder, "/", "-")
+	if name == "" { // hosts in two regions may have one name, and containers one process id
+		name = strings.ReplaceAll(a.term.Holder, "/", "-") + "-" + rand.Text()[:4]
 	}
 	var keys []string
 	for _, g := range a.groups {

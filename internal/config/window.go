@@ -22,7 +22,7 @@ type Window struct {
 
 // errCron says what Cron must be. Descriptors such as @daily are refused: they are short for what five fields say better,
 // and @every means another time after each start.
-var errCron = errors.New("five fields: minute, hour, day of month, month, day of week")
+var errCron = errors.New("five fields: minute, hour, day of the month, name or number of the month, day of the week")
 
 // Schedule returns the function that gives the first opening after a time, in UTC, or zero if none comes within five years.
 // The function depends on its argument alone and may be called from several goroutines. The error is for a Cron or Timezone

@@ -59,7 +59,7 @@ func TestScheduleRefusesWhatValidateRefuses(t *testing.T) {
 		window config.Window
 		want   string
 	}{
-		{config.Window{Cron: "@daily"}, `read cron "@daily": five fields: minute, hour, day of month, month, day of week`},
+		{config.Window{Cron: "@daily"}, `read cron "@daily": five fields: minute, hour, day of the month, name or number of the month, day of the week`},
 		{config.Window{Cron: "0 25 * * *"}, `read cron "0 25 * * *": end of range (25) above maximum (23): 25`},
 		{config.Window{Cron: "0 2 * * *", Timezone: "Local"}, `time zone "Local" is another one on each machine`},
 		{config.Window{Cron: "0 2 * * *", Timezone: "Mars/Olympus"}, `load the time zone: unknown time zone Mars/Olympus`},

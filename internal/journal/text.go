@@ -9,6 +9,7 @@ import (
 
 	"hopguard/internal/appliance"
 	"hopguard/internal/controller"
+	"hopguard/internal/decide"
 	"hopguard/internal/route"
 )
 
@@ -169,13 +170,19 @@ func (t *text) role(name appliance.MemberName) string {
 // checks shows the evidence: what each check saw last.
 func (t *text) checks() {
 	var rows [][]cell
+	add := func(name string, o appliance.Observation) {
+		rows = append(rows, []cell{
+			{clean(name), plain}, {clean(o.Check), plain}, {o.Outcome.String(), outcomeColor(o.Outcome)},
+			{"took " + span(o.Took), plain}, {clean(o.Evidence), plain},
+		})
+	}
 	for _, name := range members(t.r) {
 		for _, o := range newest(t.r, name) {
-			rows = append(rows, []cell{
-				{clean(string(name)), plain}, {clean(o.Check), plain}, {o.Outcome.String(), outcomeColor(o.Outcome)},
-				{"took " + span(o.Took), plain}, {clean(o.Evidence), plain},
-			})
+			add(string(name), o)
 		}
+	}
+	for _, o := range newest(t.r, decide.Witness) {
+		add("observer", o)
 	}
 	if len(rows) == 0 {
 		t.b.WriteString("checks\n  none was made\n")

@@ -101,6 +101,34 @@ func TestTextPlanIsParseable(t *testing.T) {
 	}
 }
 
+// The witness has no member: it is shown as the observer's own.
+func TestTextShowsTheWitness(t *testing.T) {
+	r := quiet()
+	r.Observations = append(r.Observations, appliance.Observation{Check: decide.WitnessCheck, Outcome: appliance.Fail, Evidence: "tcp://192.0.2.1:443 fail, no answer within 2s"})
+	got := text(t, r, journal.TextOptions{Page: journal.PageStatus, Why: true})
+	if !strings.Contains(got, "observer  witness    fail") || !strings.Contains(got, "no answer within 2s") {
+		t.Errorf("the witness is not shown:\n%s", got)
+	}
+	if wire := journal.Wire(r); len(wire.Witness) != 1 || wire.Witness[0].Outcome != appliance.Fail {
+		t.Errorf("witness in JSON = %+v", wire.Witness)
+	}
+}
+
+// Who leads is shown where several processes share the store, and only there.
+func TestTextShowsTheLeader(t *testing.T) {
+	r := quiet()
+	if got := text(t, r, journal.TextOptions{Page: journal.PageStatus}); strings.Contains(got, "led by") {
+		t.Errorf("a leader is shown where none is:\n%s", got)
+	}
+	r.Leader = controller.Leader{Name: "one", Since: r.Ended.Add(-time.Hour), Term: 7}
+	if got := text(t, r, journal.TextOptions{Page: journal.PageStatus}); !strings.Contains(got, "led by one since ") || !strings.Contains(got, "term 7") {
+		t.Errorf("the leader is not shown:\n%s", got)
+	}
+	if wire := journal.Wire(r); wire.Leader == nil || wire.Leader.Term != 7 {
+		t.Errorf("leader in JSON = %+v", wire.Leader)
+	}
+}
+
 // Free text is wrapped to the width, in columns and not in bytes; ids stay whole.
 func TestTextWidth(t *testing.T) {
 	r := quiet()

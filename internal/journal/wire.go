@@ -60,8 +60,10 @@ type JSON struct {
 	Took      string    `json:"took"`
 	// Predicted is how long the planned writes take; only where somebody has
 	// reckoned it.
-	Predicted string          `json:"predicted,omitzero"`
-	Members   []JSONMember    `json:"members"`
+	Predicted string       `json:"predicted,omitzero"`
+	Members   []JSONMember `json:"members"`
+	// Witness is what the observer asked about itself, if the group has a witness.
+	Witness   []JSONCheck     `json:"witness,omitempty"`
 	Tables    []JSONTable     `json:"tables"`
 	Effective []JSONEffective `json:"effective"`
 	// LastTransition is the newest change of the active member.
@@ -173,6 +175,7 @@ func Wire(r *controller.Report) JSON {
 		Members: []JSONMember{}, Tables: []JSONTable{}, Effective: []JSONEffective{},
 		Warnings: list(r.Warnings), Errors: list(Failures(r)),
 	}
+	j.Witness = wireChecks(r, decide.Witness)
 	if r.Leader.Name != "" {
 		j.Leader = &controller.Leader{Name: r.Leader.Name, Since: r.Leader.Since.UTC(), Term: r.Leader.Term}
 	}
@@ -213,10 +216,17 @@ func wireMember(r *controller.Report, name appliance.MemberName) JSONMember {
 	for _, h := range r.Standing().AddressesOf(name).Hops {
 		m.Addresses = append(m.Addresses, JSONAddress{Role: h.Role, Address: h.Addr})
 	}
-	for _, o := range newest(r, name) {
-		m.Checks = append(m.Checks, JSONCheck{Name: o.Check, Outcome: o.Outcome, Evidence: o.Evidence, At: o.At.UTC(), Took: o.Took.String()})
-	}
+	m.Checks = append(m.Checks, wireChecks(r, name)...)
 	return m
+}
+
+// wireChecks are the newest observations of a member, or of the witness.
+func wireChecks(r *controller.Report, name appliance.MemberName) []JSONCheck {
+	var list []JSONCheck
+	for _, o := range newest(r, name) {
+		list = append(list, JSONCheck{Name: o.Check, Outcome: o.Outcome, Evidence: o.Evidence, At: o.At.UTC(), Took: o.Took.String()})
+	}
+	return list
 }
 
 // wireTable is a table of the plan, what became of its write (the zero value if
