@@ -82,7 +82,7 @@ func House() Table {
 		{Package: "app", May: all, Tests: "blobsim merakisim sim lab", Traits: Clock | Owned},
 		// The terminal is a view of a tick: it names what it orders and shows.
 		{Package: "cli", May: "app config api azuresim merakisim sim lab appliance controller decide journal",
-			Tests: "route store", Traits: Clock},
+			Tests: "blobsim route store", Traits: Clock},
 		{Package: "cmd/hopguard", May: "cli"},
 
 		// The stand-ins. They keep the time of their own world.
