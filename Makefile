@@ -35,7 +35,7 @@ demo: build ## watch a failover: no Azure, no root, no network
 	./bin/hopguard demo $(ARGS)
 
 .PHONY: test
-test: fmt-check vet fix-check lint race ## everything that must hold before a change lands
+test: fmt-check vet fix-check lint mutants-list race ## everything that must hold before a change lands
 
 .PHONY: fmt-check
 fmt-check: # every file is as gofmt writes it
@@ -81,6 +81,11 @@ fuzz: ## each fuzz target for FUZZTIME (10s)
 mutants: ## does a test fail when a guard is removed? (ARGS='-run regexp')
 	@scripts/need go
 	$(GO) run ./internal/mutants $(ARGS)
+
+.PHONY: mutants-list
+mutants-list: # the lists of make mutants still fit the code
+	@scripts/need go
+	$(GO) run ./internal/mutants -list >/dev/null
 
 .PHONY: e2e-clients
 e2e-clients: build ## Microsoft's Python SDK and az against hopguard sim
