@@ -90,6 +90,9 @@ func (r *replicas) beat(ctx context.Context) {
 	said := ""
 	for ctx.Err() == nil {
 		err := e.Lead(ctx, func(ctx context.Context, _ lease.Term) error {
+			// Now this process can be seen, also by itself, and need not wait for the next
+			// look. If this one fails, that one says so.
+			_ = r.look(ctx)
 			<-ctx.Done()
 			return nil
 		})

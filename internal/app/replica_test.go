@@ -116,6 +116,10 @@ func TestReplicasTakeOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newShares(t)
 		one, kill := w.start(t, "one")
+		time.Sleep(2 * time.Second)
+		if one.count() == 0 {
+			t.Error("a process that is alone has made no tick after two seconds")
+		}
 		time.Sleep(time.Minute)
 		two, _ := w.start(t, "two")
 		time.Sleep(time.Minute)
