@@ -92,6 +92,8 @@ func House() Table {
 		// The real Azurite, for tests alone: no row lets code import it.
 		{Package: "azurite"},
 		{Package: "merakisim", Traits: Clock},
+		// The whole of it by a seed, and the judge of what it does.
+		{Package: "trial", May: driven + " merakisim blobsim", Tests: "azure", Traits: Clock},
 		{Package: "sim", May: driven, Tests: "azure merakisim", Traits: Clock | TestSDK},
 		{Package: "lab", May: driven, Tests: "azure", Traits: Clock | TestSDK},
 

@@ -1,0 +1,146 @@
+package trial
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"hopguard/internal/appliance"
+)
+
+// spell is a time during which something lasted; an open one lasts yet.
+type spell struct {
+	from, to time.Time
+	open     bool
+}
+
+// covers reports whether it lasted from one time to another.
+func (s spell) covers(from, to time.Time) bool {
+	return !s.from.After(from) && (s.open || !s.to.Before(to))
+}
+
+// truth is what a member really is, whoever believes what.
+type truth struct {
+	name appliance.MemberName
+	// now are its addresses, ever all that it has had.
+	now, ever []netip.Addr
+	// dead are the times in which it forwarded nothing.
+	dead []spell
+}
+
+func (t *truth) works() bool { return len(t.dead) == 0 || !t.dead[len(t.dead)-1].open }
+
+// see takes what the simulated Azure says of the machine.
+func (t *truth) see(works bool, now time.Time) {
+	last := len(t.dead) - 1
+	switch {
+	case works && !t.works():
+		t.dead[last].open = false
+	case !works && t.works():
+		t.dead = append(t.dead, spell{from: now, to: now, open: true})
+	case !works:
+		t.dead[last].to = now // it was seen dead, at least until now
+	}
+}
+
+// throughout reports whether one of the spells covers a time.
+func throughout(spells []spell, from, to time.Time) bool {
+	return slices.ContainsFunc(spells, func(s spell) bool { return s.covers(from, to) })
+}
+
+// sight is what an actor can know of the members.
+type sight struct {
+	// tick is when the tick under way began to read; zero between two ticks.
+	tick time.Time
+	// blind are the times without a way to the members.
+	blind []spell
+}
+
+// stale is how old what a decision rests on may be: checks say nothing any more
+// after three intervals and a timeout, by a clock that may run slow.
+const stale = (3*checkInterval+checkTimeout)*10/9 + time.Second
+
+// blinded and sees follow the ways of an actor to the members.
+func (j *judge) blinded(a *actor) {
+	now := time.Now()
+	if n := len(a.sight.blind); n == 0 || !a.sight.blind[n-1].open {
+		a.sight.blind = append(a.sight.blind, spell{from: now, to: now, open: true})
+	}
+}
+
+func (j *judge) sees(a *actor) {
+	if n := len(a.sight.blind); n > 0 && a.sight.blind[n-1].open {
+		a.sight.blind[n-1].open, a.sight.blind[n-1].to = false, time.Now()
+	}
+}
+
+// jumped remembers by how much a clock was put back: observations look younger then.
+func (j *judge) jumped(r *replica, by time.Duration) {
+	if by < 0 {
+		j.jumps = append(j.jumps, jump{r, time.Now(), -by})
+	}
+}
+
+type jump struct {
+	replica *replica
+	at      time.Time
+	by      time.Duration
+}
+
+// patience is how long something must have lasted before a tick for the tick to know.
+func (j *judge) patience(a *actor) time.Duration {
+	d := stale
+	for _, jump := range j.jumps {
+		if jump.replica == a.replica && time.Since(jump.at) < time.Minute {
+			d += jump.by
+		}
+	}
+	return d
+}
+
+// ill says why an actor may not move traffic to a member or keep it there; "" if it
+// may. Its tick knows the members as they were when it began, or later.
+func (j *judge) ill(a *actor, name appliance.MemberName) string {
+	now := time.Now()
+	from := a.sight.tick.Add(-j.patience(a))
+	if t := j.member(name); t != nil && throughout(t.dead, from, now) {
+		return fmt.Sprintf("%s forwards nothing since more than %s before the tick of %s", name, j.patience(a), a.name)
+	}
+	if throughout(a.sight.blind, from, now) {
+		return fmt.Sprintf("%s has not seen any member since more than %s before its tick", a.name, j.patience(a))
+	}
+	return ""
+}
+
+func (j *judge) member(name appliance.MemberName) *truth {
+	for _, t := range j.members {
+		if t.name == name {
+			return t
+		}
+	}
+	return nil
+}
+
+// owner returns whose address it is or was; nil if nobody's.
+func (j *judge) owner(addr netip.Addr) *truth {
+	for _, t := range j.members {
+		if slices.Contains(t.now, addr) {
+			return t
+		}
+	}
+	for _, t := range j.members {
+		if slices.Contains(t.ever, addr) {
+			return t
+		}
+	}
+	return nil
+}
+
+// moved gives a member another address.
+func (j *judge) moved(vm string, addr netip.Addr) {
+	t := j.member(appliance.MemberName(vm))
+	t.now = []netip.Addr{addr}
+	t.ever = append(t.ever, addr)
+	j.redeployed = true
+}
