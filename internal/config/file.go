@@ -1,7 +1,6 @@
 package config
 
 import (
-	"context"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -17,7 +16,7 @@ var (
 // LoadSecret returns the client secret from where the configuration says it is: itself, a variable or a file. The error
 // names the setting and never the secret. It is read each time, so that a file may be renewed.
 func (a Azure) LoadSecret(getenv func(string) string) (Secret, error) {
-	return a.place().load(context.Background(), getenv, nil)
+	return a.place().here(getenv)
 }
 
 // place says where the client secret is: never in a vault, which cannot be asked without it.

@@ -38,8 +38,28 @@ func (p place) all() []string {
 	return []string{p.setting, p.setting + "Env", p.setting + "File", p.setting + "Vault"}
 }
 
-// load returns the secret from its place.
+// load returns the secret from its place, wherever that is.
 func (p place) load(ctx context.Context, getenv func(string) string, vault Vault) (Secret, error) {
+	if p.vault == "" {
+		return p.here(getenv)
+	}
+	if vault == nil {
+		return "", fmt.Errorf("read %sVault: %w", p.setting, errNoVault)
+	}
+	text, err := vault(ctx, p.vault)
+	if err != nil {
+		return "", fmt.Errorf("read %sVault: %w", p.setting, err)
+	}
+	secret := strings.TrimSpace(text)
+	if secret == "" {
+		return "", fmt.Errorf("read %sVault: %q: %w", p.setting, p.vault, errEmpty)
+	}
+	return Secret(secret), nil
+}
+
+// here returns the secret from the configuration, a variable or a file, none of which
+// waits for anybody.
+func (p place) here(getenv func(string) string) (Secret, error) {
 	switch {
 	case p.value != "":
 		return p.value, nil
@@ -57,19 +77,6 @@ func (p place) load(ctx context.Context, getenv func(string) string, vault Vault
 		secret := strings.TrimSpace(string(data))
 		if secret == "" {
 			return "", fmt.Errorf("read %sFile: %q: %w", p.setting, p.file, errEmpty)
-		}
-		return Secret(secret), nil
-	case p.vault != "":
-		if vault == nil {
-			return "", fmt.Errorf("read %sVault: %w", p.setting, errNoVault)
-		}
-		text, err := vault(ctx, p.vault)
-		if err != nil {
-			return "", fmt.Errorf("read %sVault: %w", p.setting, err)
-		}
-		secret := strings.TrimSpace(text)
-		if secret == "" {
-			return "", fmt.Errorf("read %sVault: %q: %w", p.setting, p.vault, errEmpty)
 		}
 		return Secret(secret), nil
 	default:

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"context"
 	"regexp"
 	"strings"
 )
@@ -46,7 +45,7 @@ func (r *rules) placed(p place, getenv func(string) string) {
 	if p.value != "" || p.env == "" && p.file == "" {
 		return
 	}
-	secret, err := p.load(context.Background(), getenv, nil) // neither a variable nor a file waits
+	secret, err := p.here(getenv)
 	misses := ""
 	if err == nil && p.misses != nil {
 		misses = p.misses(secret)

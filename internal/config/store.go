@@ -1,7 +1,6 @@
 package config
 
 import (
-	"context"
 	"crypto/x509"
 	"time"
 )
@@ -61,12 +60,12 @@ const (
 // LoadConnectionString returns the connection string from where the configuration says it is: itself, a variable or a file.
 // The error names the setting and never the secret. It is read each time, so that a file may be renewed.
 func (s Store) LoadConnectionString(getenv func(string) string) (Secret, error) {
-	return s.connection().load(context.Background(), getenv, nil)
+	return s.connection().here(getenv)
 }
 
 // LoadSASURL is LoadConnectionString for the URL of a container with a signature.
 func (s Store) LoadSASURL(getenv func(string) string) (Secret, error) {
-	return s.sas().load(context.Background(), getenv, nil)
+	return s.sas().here(getenv)
 }
 
 // CertPool is as that of Azure, for the servers of the blob store.
