@@ -50,7 +50,7 @@ func TestSettling(t *testing.T) {
 		{"D8-errors-of-the-interface-are-no-failure", "?", 0, 1, 0, decide.ReasonActiveUnknown},
 		{"unknown-outcomes-in-between-do-not-count", "f?f?f", 0, 5, 8 * time.Second, decide.ReasonActiveDown},
 		{"unknown-outcomes-for-ever-end-after-five-rounds", "f?", 0, 5, 8 * time.Second, decide.ReasonActiveUnknown},
-		{"failures-too-seldom-end-after-five-rounds", "f???f", 0, 5, 8 * time.Second, decide.ReasonActiveUp},
+		{"failures-too-seldom-end-after-five-rounds-and-are-not-up", "f???f", 0, 5, 8 * time.Second, decide.ReasonActiveUnknown},
 	}
 	for _, tt := range tests {
 		bubble(t, tt.name, func(t *testing.T) {

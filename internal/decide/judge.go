@@ -68,11 +68,15 @@ type Counter struct {
 // Verdict is what the check says now. With an unknown newest outcome, or one that
 // is too old, it says nothing, whatever it said before.
 func (c Counter) Verdict(check Check, now time.Time) appliance.Verdict {
-	stale := check.Fresh > 0 && now.Sub(c.At) > check.Fresh
-	if c.Last == appliance.Unknown || stale {
+	if c.Last == appliance.Unknown || c.stale(check, now) {
 		return appliance.Undecided
 	}
 	return c.Settled
+}
+
+// stale reports whether the newest outcome is too old to say anything.
+func (c Counter) stale(check Check, now time.Time) bool {
+	return check.Fresh > 0 && now.Sub(c.At) > check.Fresh
 }
 
 // Unsettled reports whether another outcome now could change what the check
@@ -101,8 +105,19 @@ func (c Counter) count(o appliance.Outcome, check Check) Counter {
 			c.Settled = appliance.Down
 		}
 	case appliance.Unknown:
+		c = c.doubted()
 	default:
 		panic("decide: outcome " + o.String())
+	}
+	return c
+}
+
+// doubted returns the counter after a time of which nothing is known. A check that
+// said up says nothing then until it passes: the first failure that is seen again may
+// be the hundredth. One that said down still does, until it has passed Rise times.
+func (c Counter) doubted() Counter {
+	if c.Settled == appliance.Up {
+		c.Settled = appliance.Undecided
 	}
 	return c
 }
@@ -161,6 +176,9 @@ func Judge(rules Rules, before Health, round []appliance.Observation, now time.T
 			if o, ok := newest(round, m.Name, check.Name); ok {
 				if after.Suspect && check.DataPath && o.Outcome == appliance.Fail {
 					o.Outcome = appliance.Unknown
+				}
+				if c.stale(check, o.At) {
+					c = c.doubted()
 				}
 				c = c.count(o.Outcome, check)
 				c.At = o.At
