@@ -76,13 +76,13 @@ func House() Table {
 		{Package: "metrics", May: "controller journal decide appliance", Tests: "events route", Traits: Owned},
 		{Package: "api", May: "controller journal decide route peering appliance", Traits: Clock | Owned},
 		{Package: "web"},
-		{Package: "functions"},
+		{Package: "functions", Traits: Owned},
 		{Package: "events", Traits: Owned},
 		{Package: "config"},
-		{Package: "app", May: all, Tests: "blobsim merakisim sim lab", Traits: Clock | Owned},
+		{Package: "app", May: all, Tests: "blobsim merakisim sim lab funchost", Traits: Clock | Owned},
 		// The terminal is a view of a tick: it names what it orders and shows.
 		{Package: "cli", May: "app config api azuresim merakisim sim lab appliance controller decide journal",
-			Tests: "blobsim route store", Traits: Clock},
+			Tests: "blobsim route store funchost funczip", Traits: Clock},
 		{Package: "cmd/hopguard", May: "cli"},
 
 		// The stand-ins. They keep the time of their own world.
@@ -92,6 +92,8 @@ func House() Table {
 		// The real Azurite, for tests alone: no row lets code import it.
 		{Package: "azurite"},
 		{Package: "merakisim", Traits: Clock},
+		// The Functions host as it is documented: it shares no code with functions.
+		{Package: "funchost", Traits: Clock | Owned},
 		// The whole of it by a seed, and the judge of what it does.
 		{Package: "trial", May: driven + " merakisim blobsim", Tests: "azure", Traits: Clock},
 		{Package: "sim", May: driven, Tests: "azure merakisim", Traits: Clock | TestSDK},
@@ -99,6 +101,10 @@ func House() Table {
 
 		// Tests with Microsoft's typed clients, which take minutes to compile.
 		{Package: "vendortest", Tests: "appliance azure azuresim controller decide lease probe route store", Traits: Clock | TestSDK},
+
+		// The package of the Functions app, and the command that writes it.
+		{Package: "funczip"},
+		{Package: "deploy/functions/pack", May: "funczip"},
 
 		// The tools of this repository.
 		{Package: "archtest"},
