@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -131,16 +132,17 @@ func distinct(ids []string) []string {
 	return out
 }
 
-// version returns a form that the SDK accepts.
+// version returns a form that the SDK accepts. It refuses what a build from a changed
+// tree has at its end, as in v1.2.3+dirty, and with it the whole client.
 func version(v string) string {
-	if v == "" {
+	v, _, _ = strings.Cut("v"+strings.TrimPrefix(v, "v"), "+")
+	if !versionForm.MatchString(v) {
 		return "v0.0.0"
-	}
-	if v[0] != 'v' {
-		return "v" + v
 	}
 	return v
 }
+
+var versionForm = regexp.MustCompile(`^v\d+\.\d+\.\d+(-[A-Za-z0-9_.-]+)?$`)
 
 // newTransport returns a transport that keeps many connections warm: a failover
 // sends hundreds of requests at once.

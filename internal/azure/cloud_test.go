@@ -196,3 +196,14 @@ func TestAListIsNotSharedAcrossAWrite(t *testing.T) {
 		}
 	})
 }
+
+// A program that was built from a changed tree calls itself v1.2.3+dirty. The SDK
+// refuses that, and hopguard could not start at all.
+func TestEveryVersionOfTheProgramCanAskAzure(t *testing.T) {
+	for _, v := range []string{"", "1.2.3", "v1.2.3", "v1.2.3-rc.1", "v1.2.3+dirty", "v0.0.0-20261122164248-0647f8b4ccec+dirty", "a build of mine"} {
+		_, err := azure.New(azure.Settings{Version: v, TokenCredential: static{}, Transport: doer(nil)})
+		if err != nil {
+			t.Errorf("New() with version %q = %v", v, err)
+		}
+	}
+}
