@@ -11,10 +11,12 @@ export PATH := $(PATH):/usr/local/go/bin
 GO ?= go
 # The linter is built from source at the version in go.tool.mod; Go keeps the result.
 LINT = $(GO) tool -modfile=go.tool.mod golangci-lint
-# What to pass on: make demo ARGS=--hold, make bench BENCH=Switch, make fuzz FUZZTIME=5m.
+# What to pass on: make demo ARGS=--hold, make bench BENCH=Switch, make fuzz FUZZTIME=5m,
+# make functions-zip CONFIG=hopguard.yaml.
 ARGS ?=
 BENCH ?= .
 FUZZTIME ?= 10s
+CONFIG ?=
 
 # One step at a time, in the order written, also under make -j: every step uses all
 # cores by itself, and a failure is read at the end of the output.
@@ -29,6 +31,11 @@ help: ## list the targets
 build: ## bin/hopguard, one static file
 	@scripts/need go
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags='-s -w' -o bin/hopguard ./cmd/hopguard
+
+.PHONY: functions-zip
+functions-zip: ## bin/hopguard-functions-*.zip for Azure Functions (CONFIG=file)
+	@scripts/need go
+	scripts/functions-zip $(CONFIG)
 
 .PHONY: demo
 demo: build ## watch a failover: no Azure, no root, no network
