@@ -155,7 +155,7 @@ func newRoot(env Env) *cobra.Command {
 			root.AddCommand(c)
 		}
 	}
-	add("watch", newRunCmd(g), newTickCmd(g), newPlanCmd(g), newStatusCmd(g))
+	add("watch", newRunCmd(g), newFunctionsCmd(g), newTickCmd(g), newPlanCmd(g), newStatusCmd(g))
 	add("order", newFailoverCmd(g), newFailbackCmd(g), newPinCmd(g), newFreezeCmd(g), newThawCmd(g))
 	add("try", newDemoCmd(g), newSimCmd(g))
 	root.AddCommand(newMeasureCmd(env.Stdout))
