@@ -16,6 +16,7 @@ LINT = $(GO) tool -modfile=go.tool.mod golangci-lint
 ARGS ?=
 BENCH ?= .
 FUZZTIME ?= 10s
+KILLS ?= 50
 CONFIG ?=
 
 # One step at a time, in the order written, also under make -j: every step uses all
@@ -93,6 +94,11 @@ mutants: ## does a test fail when a guard is removed? (ARGS='-run regexp')
 mutants-list: # the lists of make mutants still fit the code
 	@scripts/need go
 	$(GO) run ./internal/mutants -list >/dev/null
+
+.PHONY: chaos
+chaos: ## kill the leading controller KILLS (50) times in mid-switch (ARGS='-mode pause')
+	@scripts/need go azurite
+	$(GO) run ./internal/chaos -kills $(KILLS) $(ARGS)
 
 .PHONY: e2e-clients
 e2e-clients: build ## Microsoft's Python SDK and az against hopguard sim

@@ -89,7 +89,7 @@ func House() Table {
 		{Package: "azuresim", Traits: Clock | TestSDK},
 		// Its clock is the storage service's; Azurite tells its tests who is right.
 		{Package: "blobsim", Tests: "azurite", Traits: Clock},
-		// The real Azurite, for tests alone: no row lets code import it.
+		// The real Azurite, for tests and for chaos: nothing that is shipped runs it.
 		{Package: "azurite"},
 		{Package: "merakisim", Traits: Clock},
 		// The Functions host as it is documented: it shares no code with functions.
@@ -109,6 +109,8 @@ func House() Table {
 		// The tools of this repository.
 		{Package: "archtest"},
 		{Package: "mutants", Traits: Clock | Owned},
+		// Of the client it uses what reads a record; what it judges by is azuresim's.
+		{Package: "chaos", May: "azure azuresim azurite config decide", Tests: "appliance", Traits: Clock | Owned},
 	}
 }
 

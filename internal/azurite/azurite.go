@@ -1,10 +1,11 @@
-// Package azurite runs Azurite, Microsoft's stand-in for Azure Storage, for tests.
+// Package azurite runs Azurite, Microsoft's stand-in for Azure Storage, for tests and
+// for chaos.
 //
 // It guarantees a fresh, empty account on a free port of the loopback, which ends
 // with the test also when the test is killed, and a clock that can be set forward.
 // Where CI is set, Azurite is installed if it is missing, and a test fails that
-// cannot have it; elsewhere it is skipped with the reason. It does nothing outside
-// of tests, which alone may import it.
+// cannot have it; elsewhere it is skipped with the reason. Nothing that is shipped may
+// import it.
 package azurite
 
 import (
@@ -60,43 +61,63 @@ func (s *Server) Advance(t testing.TB, d time.Duration) {
 // Start runs Azurite until the test ends. Further arguments are Azurite's.
 func Start(t testing.TB, arguments ...string) *Server {
 	t.Helper()
-	root, err := root()
-	if err != nil {
-		t.Fatal(err)
-	}
-	program, err := program(t.Context(), root)
+	s, stop, err := Launch(t.Context(), t.TempDir(), arguments...)
 	switch {
 	case err == nil:
-	case os.Getenv("CI") != "":
-		t.Fatalf("CI must test against Azurite: %v", err)
+	case errors.Is(err, ErrMissing) && os.Getenv("CI") == "":
+		t.Skip(err)
 	default:
-		t.Skipf("no Azurite: %v", err)
+		t.Fatalf("start Azurite: %v", err)
+	}
+	t.Cleanup(stop)
+	return s
+}
+
+// ErrMissing says that Azurite is not installed, or Node.js is not.
+var ErrMissing = errors.New("no Azurite")
+
+// Launch runs Azurite until stop is called or ctx ends, in a folder that it may fill;
+// stop waits for its end. Further arguments are Azurite's. The working directory must
+// be in the tree of this module. The error wraps ErrMissing where nothing could be
+// started.
+func Launch(ctx context.Context, folder string, arguments ...string) (s *Server, stop func(), err error) {
+	root, err := root()
+	if err != nil {
+		return nil, nil, err
+	}
+	program, err := program(ctx, root)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%w: %w", ErrMissing, err)
 	}
 	arguments = append([]string{
 		"--require", filepath.Join(root, "scripts", "azurite-clock.js"), program,
 		"--silent", "--disableTelemetry", "--inMemoryPersistence", "--blobHost", "127.0.0.1", "--blobPort", "0",
 	}, arguments...)
-	s, err := start(t, exec.CommandContext(t.Context(), "node", arguments...))
+	ctx, end := context.WithCancel(ctx)
+	cmd := exec.CommandContext(ctx, "node", arguments...)
+	cmd.Dir = folder
+	s, stop, err = start(ctx, cmd, end)
 	if err != nil {
-		t.Fatalf("start Azurite: %v", err)
+		end()
+		return nil, nil, err
 	}
-	return s
+	return s, stop, nil
 }
 
-func start(t testing.TB, cmd *exec.Cmd) (*Server, error) {
+// start runs cmd until the returned function is called, which uses end if it must.
+func start(ctx context.Context, cmd *exec.Cmd, end context.CancelFunc) (*Server, func(), error) {
 	var complaints bytes.Buffer
 	cmd.Stderr = &complaints
-	cmd.Dir = t.TempDir()
 	input, err := cmd.StdinPipe()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	output, err := cmd.StdoutPipe()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := cmd.Start(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	s := &Server{input: input, clocks: make(chan string)}
 	addresses, over := make(chan string, 1), make(chan struct{})
@@ -115,23 +136,26 @@ func start(t testing.TB, cmd *exec.Cmd) (*Server, error) {
 			}
 		}
 	})
-	t.Cleanup(func() {
+	stop := func() {
 		close(over)
-		_ = input.Close() // ends Azurite
+		_ = input.Close() // asks Azurite to end
+		end()             // does not ask
 		reader.Wait()
-		_ = cmd.Wait() // t.Context has ended: it is killed if it lives
-	})
-	wait, cancel := context.WithTimeout(t.Context(), startTimeout)
+		_ = cmd.Wait() // it was killed
+	}
+	wait, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	select {
 	case address, ok := <-addresses:
-		if !ok {
-			return nil, fmt.Errorf("it ended: %w: %s", cmd.Wait(), bytes.TrimSpace(complaints.Bytes()))
+		if ok {
+			s.URL = address + "/" + Account
+			return s, stop, nil
 		}
-		s.URL = address + "/" + Account
-		return s, nil
+		stop()
+		return nil, nil, fmt.Errorf("it ended: %s", bytes.TrimSpace(complaints.Bytes()))
 	case <-wait.Done():
-		return nil, fmt.Errorf("no address within %s", startTimeout)
+		stop()
+		return nil, nil, fmt.Errorf("no address within %s", startTimeout)
 	}
 }
 
