@@ -160,6 +160,9 @@ func (d *driver) admit(h hooks, c *call) {
 	switch {
 	case d.turn.left(c):
 		d.leave(h, c)
+	case c.inside:
+		d.say("%s %s %s: %s", a.name, c.side, c.name, c.carryOut(false).words)
+		d.release(c, nil)
 	case c.progress == answered && a.cut[c.side] == dropped:
 		d.say("%s %s %s: the answer is lost", a.name, c.side, c.name)
 		c.progress, c.due = silent, time.Time{}

@@ -55,10 +55,7 @@ func (w *world) plan() {
 	for range w.scene.faults {
 		begin := firstFault + w.span(w.disturbed-firstFault)
 		kind := w.kinds[w.rng.IntN(len(w.kinds))]
-		length := time.Second + w.span(25*time.Second)
-		if length > w.disturbed-begin+10*time.Second {
-			length = w.disturbed - begin + 10*time.Second
-		}
+		length := min(time.Second+w.span(25*time.Second), w.disturbed-begin+10*time.Second)
 		w.after(begin, func() { w.strike(kind, length) })
 	}
 	w.after(w.disturbed+11*time.Second, w.heal)

@@ -93,7 +93,7 @@ func (p *port) read(ctx context.Context, c *call, body io.ReadCloser) io.ReadClo
 		return io.NopCloser(bytes.NewReader(text))
 	}
 	p.turn.pass(context.WithoutCancel(ctx), &call{
-		actor: p.actor, side: c.side, name: c.name, giveUp: func(error) {},
+		actor: p.actor, side: c.side, name: c.name, inside: true, giveUp: func(error) {},
 		carryOut: func(bool) result { return result{words: "half an answer"} },
 	})
 	return io.NopCloser(io.MultiReader(bytes.NewReader(text), broken{err}))

@@ -62,6 +62,8 @@ type call struct {
 	side  side
 	// name is the same in every run of the seed.
 	name string
+	// inside says that the call goes nowhere: it only waits for its turn.
+	inside bool
 	// tries counts how often it was sent, for those that are repeated.
 	tries int
 	// carryOut does what is asked, in the simulated world; the driver calls it. late
