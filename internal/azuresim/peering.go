@@ -1,6 +1,7 @@
 package azuresim
 
 import (
+	"fmt"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -153,6 +154,10 @@ func (s *Sim) checkPeering(rq *request, local, r *resource, props object) (remot
 		}
 	}
 	if r == nil {
+		if n := len(local.vnet.of(typePeering)); n >= peeringLimit {
+			return nil, rq.networkError(http.StatusBadRequest, "VirtualNetworkPeeringCountLimitReached", fmt.Sprintf("Cannot create peering %s because virtual network %s has %d peerings already. The limit is %d.",
+				rq.target.canonicalID(), local.id, n, peeringLimit)) // code and text [U], the number is documented
+		}
 		for _, c := range local.vnet.of(typePeering) {
 			if c.peering.remote == remote.key {
 				return nil, rq.networkError(http.StatusBadRequest, "AnotherPeeringAlreadyReferencesRemoteVnet", "Peering "+c.id+" already references remote virtual network "+remote.id+".") // code [U]
@@ -168,7 +173,27 @@ func (s *Sim) checkPeering(rq *request, local, r *resource, props object) (remot
 				" cannot be peered because their address spaces overlap. Overlapping address prefixes: "+p.String()+", "+remote.vnet.prefixes[i].String()+".")
 		}
 	}
-	return remote, nil
+	return remote, s.overlapsPeer(rq, local, remote)
+}
+
+// peeringLimit is how many peerings a network may have.
+const peeringLimit = 500
+
+// overlapsPeer refuses to peer a network with one that is peered already with a third whose space overlaps the first's. A half counts
+// also when it is disconnected and its network long gone: users meet just that.
+func (s *Sim) overlapsPeer(rq *request, local, remote *resource) *reply {
+	for _, c := range remote.vnet.of(typePeering) {
+		if c.peering.remote == local.key {
+			continue
+		}
+		for _, p := range local.vnet.prefixes {
+			if slices.ContainsFunc(c.peering.seen, p.Overlaps) {
+				return rq.networkError(http.StatusBadRequest, "VnetAddressSpaceOverlapsWithAlreadyPeeredVnet", "Cannot create or update peering "+rq.target.canonicalID()+". Virtual networks "+local.id+" and "+remote.id+
+					" cannot be peered because address space of the first virtual network overlaps with address space of virtual network "+c.peering.remoteID+" already peered with the second virtual network. Overlapping address prefixes: "+p.String()+".")
+			}
+		}
+	}
+	return nil
 }
 
 // halves are the half being written, if it exists, and the half that points back.

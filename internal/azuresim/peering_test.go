@@ -1,6 +1,7 @@
 package azuresim_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -111,6 +112,44 @@ func TestPeeringRefusals(t *testing.T) {
 		call(t, s, "PUT", p, half(hubB)).want(t, 400, "CannotChangeRemoteVirtualNetwork")
 		call(t, s, "PUT", spoke+"/virtualNetworkPeerings/q"+netAPI, half(hub)).want(t, 400, "AnotherPeeringAlreadyReferencesRemoteVnet")
 		call(t, s, "PUT", spoke+"x/virtualNetworkPeerings/q"+netAPI, half(hub)).want(t, 404, "ParentResourceNotFound")
+	})
+}
+
+func TestPeersOfOneNetworkMustNotOverlap(t *testing.T) {
+	loose(t, func(t *testing.T, s *azuresim.Sim, spoke, hub, _ string) {
+		clone := strings.Replace(spoke, "vnet-spoke-1", "vnet-clone", 1)
+		call(t, s, "PUT", clone+netAPI, `{"location":"westeurope","properties":{"addressSpace":{"addressPrefixes":["10.10.128.0/17"]}}}`).want(t, 201, "")
+		call(t, s, "PUT", hub+"/virtualNetworkPeerings/first"+netAPI, half(spoke)).want(t, 201, "")
+		time.Sleep(15 * time.Second)
+		call(t, s, "PUT", clone+"/virtualNetworkPeerings/p"+netAPI, half(hub)).want(t, 400, "VnetAddressSpaceOverlapsWithAlreadyPeeredVnet")
+		// The other way the first network is the hub, whose peer's peers are none of it.
+		call(t, s, "PUT", hub+"/virtualNetworkPeerings/first"+netAPI, half(spoke)).want(t, 200, "")
+		time.Sleep(15 * time.Second)
+		call(t, s, "DELETE", hub+"/virtualNetworkPeerings/first"+netAPI, "").want(t, 202, "")
+		time.Sleep(15 * time.Second)
+		call(t, s, "PUT", clone+"/virtualNetworkPeerings/p"+netAPI, half(hub)).want(t, 201, "")
+	})
+}
+
+func TestANetworkHasFiveHundredPeerings(t *testing.T) {
+	w := azuresim.TwoRegions(azuresim.TwoRegionsOptions{})
+	w.Peerings = nil
+	first := w.VirtualNetworks[2]
+	for i := range 500 {
+		v := azuresim.VirtualNetwork{
+			Subscription: first.Subscription, ResourceGroup: first.ResourceGroup, Name: fmt.Sprint("vnet-", i), Location: first.Location,
+			AddressPrefixes: []string{fmt.Sprintf("100.%d.%d.0/24", 64+i/256, i%256)},
+		}
+		w.VirtualNetworks = append(w.VirtualNetworks, v)
+		w.Peerings = append(w.Peerings, azuresim.Peering{A: first.ID(), B: v.ID()})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		s, err := azuresim.New(w, azuresim.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		call(t, s, "PUT", first.ID()+"/virtualNetworkPeerings/p"+netAPI, half(w.VirtualNetworks[0].ID())).want(t, 400, "VirtualNetworkPeeringCountLimitReached")
+		call(t, s, "PUT", first.ID()+"/virtualNetworkPeerings/to-vnet-0"+netAPI, half(w.VirtualNetworks[5].ID())).want(t, 200, "")
 	})
 }
 
