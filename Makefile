@@ -16,6 +16,7 @@ LINT = $(GO) tool -modfile=go.tool.mod golangci-lint
 ARGS ?=
 BENCH ?= .
 FUZZTIME ?= 10s
+FOR ?= 10m
 KILLS ?= 50
 CONFIG ?=
 
@@ -99,6 +100,11 @@ mutants-list: # the lists of make mutants still fit the code
 chaos: ## kill the leading controller KILLS (50) times in mid-switch (ARGS='-mode pause')
 	@scripts/need go azurite
 	$(GO) run ./internal/chaos -kills $(KILLS) $(ARGS)
+
+.PHONY: soak
+soak: ## simulate with fresh seeds for a time (FOR=10m): crashes, partitions, a hostile cloud
+	@scripts/need go
+	$(GO) test -count=1 -timeout 0 -v -run 'TestSeeds$$' ./internal/trial -for $(FOR)
 
 .PHONY: e2e-clients
 e2e-clients: build ## Microsoft's Python SDK and az against hopguard sim

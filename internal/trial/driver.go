@@ -168,18 +168,28 @@ func (d *driver) admit(h hooks, c *call) {
 		c.progress, c.due = silent, time.Time{}
 	case c.progress == answered:
 		d.release(c, nil)
-	case a.cut[c.side] == dropped:
-		c.progress, c.due = silent, time.Time{}
-		if c.side != toMembers {
-			d.say("%s %s %s: lost", a.name, c.side, c.name)
-		}
-	case a.cut[c.side] == refused:
-		d.release(c, errUnreachable)
+	case a.cut[c.side] != connected:
+		d.cutOff(c)
 	case a.crash.now(c, false):
 		d.say("%s %s %s: killed before it was sent", a.name, c.side, c.name)
 		a.crash.do()
 	default:
 		d.carry(h, c)
+	}
+}
+
+// cutOff lets a call vanish, or fail at once.
+func (d *driver) cutOff(c *call) {
+	a := c.actor
+	a.sight.troubled = time.Now()
+	switch a.cut[c.side] {
+	case dropped:
+		c.progress, c.due = silent, time.Time{}
+		if c.side != toMembers {
+			d.say("%s %s %s: lost", a.name, c.side, c.name)
+		}
+	default:
+		d.release(c, errUnreachable)
 	}
 }
 
@@ -212,6 +222,7 @@ func (d *driver) carry(h hooks, c *call) {
 // arrived yet may be on its way all the same, and arrive late.
 func (d *driver) leave(h hooks, c *call) {
 	if c.side != toMembers {
+		c.actor.sight.troubled = time.Now()
 		d.say("%s %s %s: given up", c.actor.name, c.side, c.name)
 	}
 	if c.progress == onItsWay && c.side != toMembers && c.actor.cut[c.side] == connected && d.rng.IntN(2) == 0 {

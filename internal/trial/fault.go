@@ -5,12 +5,11 @@ import (
 	"net/netip"
 	"time"
 
+	"hopguard/internal/appliance"
 	"hopguard/internal/azuresim"
 	"hopguard/internal/blobsim"
 	"hopguard/internal/controller"
 	"hopguard/internal/decide"
-
-	"hopguard/internal/appliance"
 )
 
 // family is a kind of trouble.
@@ -50,12 +49,18 @@ func (f family) String() string {
 // firstFault is when the first fault may begin: the group has been adopted by then.
 const firstFault = 12 * time.Second
 
-// plan draws the faults.
+// plan draws the faults. A member fails in every scene, and most other trouble comes
+// around that time: nothing happens where nothing is to be moved.
 func (w *world) plan() {
+	moment := firstFault + w.span(w.disturbed-firstFault)
+	w.after(moment, func() { w.strikeMember(w.member(), 8*time.Second+w.span(20*time.Second)) })
 	for range w.scene.faults {
 		begin := firstFault + w.span(w.disturbed-firstFault)
+		if w.rng.IntN(2) == 0 {
+			begin = moment - 2*time.Second + w.span(12*time.Second)
+		}
 		kind := w.kinds[w.rng.IntN(len(w.kinds))]
-		length := min(time.Second+w.span(25*time.Second), w.disturbed-begin+10*time.Second)
+		length := min(time.Second+w.span(25*time.Second), max(w.disturbed-begin, 0)+10*time.Second)
 		w.after(begin, func() { w.strike(kind, length) })
 	}
 	w.after(w.disturbed+11*time.Second, w.heal)
@@ -314,6 +319,12 @@ func (w *world) redeploy(length time.Duration) {
 	vm := w.appliances()[n]
 	w.faults++
 	address := netip.AddrFrom4([4]byte{10, byte(n + 1), 0, byte(10 + w.faults)})
+	if w.rng.IntN(4) == 0 {
+		w.must(w.azure.Redeploy(vm, address))
+		w.judge.moved(short(vm), address)
+		w.say("FAULT %s has the address %s now", short(vm), address)
+		return
+	}
 	w.must(w.azure.PowerOff(vm))
 	w.after(length/2, func() {
 		w.must(w.azure.Redeploy(vm, address))

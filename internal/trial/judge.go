@@ -223,6 +223,10 @@ func (j *judge) writing(a *actor, r *http.Request, body []byte) {
 			j.w.violated("P1: %s would write %s of %s: %s", a.name, d.route, short(p.id), why)
 			return
 		}
+		if j.outdated(a, d.to) {
+			j.w.violated("P1: %s would write %s of %s to %s, which its member has left", a.name, d.route, short(p.id), d.to)
+			return
+		}
 		if owner := j.owner(d.to).name; to != "" && to != owner {
 			j.w.violated("P1: %s would write to %s and to %s in one table", a.name, to, owner)
 			return

@@ -27,9 +27,12 @@ type stored struct {
 	decide.Record
 }
 
-// served looks at a request to the store that was carried out.
-func (j *judge) served(a *actor, s side, r *http.Request, body []byte) {
+// served looks at a request that was carried out. status is 0 without an answer.
+func (j *judge) served(a *actor, s side, r *http.Request, body []byte, status int) {
 	if s != toStore {
+		if status != http.StatusOK {
+			a.sight.troubled = time.Now()
+		}
 		return
 	}
 	switch path := r.URL.Path; {

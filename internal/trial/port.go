@@ -34,7 +34,7 @@ type port struct {
 	// sending looks at a request that leaves.
 	sending func(a *actor, s side, r *http.Request, body []byte)
 	// served looks at a request that was carried out.
-	served func(a *actor, s side, r *http.Request, body []byte)
+	served func(a *actor, s side, r *http.Request, body []byte, status int)
 }
 
 // RoundTrip implements [http.RoundTripper] for Azure and the store.
@@ -63,7 +63,7 @@ func (p *port) RoundTrip(req *http.Request) (*http.Response, error) {
 		if got != nil {
 			status = got.StatusCode
 		}
-		p.served(p.actor, c.side, req, body)
+		p.served(p.actor, c.side, req, body, status)
 		words := strconv.Itoa(status)
 		switch {
 		case !ok:
@@ -94,7 +94,10 @@ func (p *port) read(ctx context.Context, c *call, body io.ReadCloser) io.ReadClo
 	}
 	p.turn.pass(context.WithoutCancel(ctx), &call{
 		actor: p.actor, side: c.side, name: c.name, inside: true, giveUp: func(error) {},
-		carryOut: func(bool) result { return result{words: "half an answer"} },
+		carryOut: func(bool) result {
+			p.actor.sight.troubled = time.Now()
+			return result{words: "half an answer"}
+		},
 	})
 	return io.NopCloser(io.MultiReader(bytes.NewReader(text), broken{err}))
 }

@@ -25,6 +25,8 @@ type truth struct {
 	name appliance.MemberName
 	// now are its addresses, ever all that it has had.
 	now, ever []netip.Addr
+	// moved is when it got the newest of them; zero if it has the first one.
+	moved time.Time
 	// dead are the times in which it forwarded nothing.
 	dead []spell
 }
@@ -53,6 +55,8 @@ func throughout(spells []spell, from, to time.Time) bool {
 type sight struct {
 	// tick is when the tick under way began to read; zero between two ticks.
 	tick time.Time
+	// troubled is when Azure last did not answer it as it should.
+	troubled time.Time
 	// blind are the times without a way to the members.
 	blind []spell
 }
@@ -137,10 +141,21 @@ func (j *judge) owner(addr netip.Addr) *truth {
 	return nil
 }
 
+// memory is for how long trouble with Azure may have an effect: production code leaves
+// it alone for a time.
+const memory = 40 * time.Second
+
+// outdated reports whether an actor should have known that a member had left an address
+// before its tick began.
+func (j *judge) outdated(a *actor, addr netip.Addr) bool {
+	t := j.owner(addr)
+	return t != nil && !slices.Contains(t.now, addr) && t.moved.Before(a.sight.tick) && time.Since(a.sight.troubled) > memory
+}
+
 // moved gives a member another address.
 func (j *judge) moved(vm string, addr netip.Addr) {
 	t := j.member(appliance.MemberName(vm))
-	t.now = []netip.Addr{addr}
+	t.now, t.moved = []netip.Addr{addr}, time.Now()
 	t.ever = append(t.ever, addr)
 	j.redeployed = true
 }
