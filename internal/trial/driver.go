@@ -178,10 +178,25 @@ func (d *driver) admit(h hooks, c *call) {
 	}
 }
 
+// troubled remembers that a call did not come to what it should.
+func (d *driver) troubled(c *call) {
+	c.actor.sight.troubled = time.Now()
+	if c.side == toStore {
+		d.offline(c.actor)
+	}
+}
+
+// offline remembers that the store does not answer an actor.
+func (d *driver) offline(a *actor) {
+	if a.sight.offline.IsZero() {
+		a.sight.offline = time.Now()
+	}
+}
+
 // cutOff lets a call vanish, or fail at once.
 func (d *driver) cutOff(c *call) {
 	a := c.actor
-	a.sight.troubled = time.Now()
+	d.troubled(c)
 	switch a.cut[c.side] {
 	case dropped:
 		c.progress, c.due = silent, time.Time{}
@@ -222,7 +237,7 @@ func (d *driver) carry(h hooks, c *call) {
 // arrived yet may be on its way all the same, and arrive late.
 func (d *driver) leave(h hooks, c *call) {
 	if c.side != toMembers {
-		c.actor.sight.troubled = time.Now()
+		d.troubled(c)
 		d.say("%s %s %s: given up", c.actor.name, c.side, c.name)
 	}
 	if c.progress == onItsWay && c.side != toMembers && c.actor.cut[c.side] == connected && d.rng.IntN(2) == 0 {

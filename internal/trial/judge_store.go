@@ -35,7 +35,12 @@ func (j *judge) served(a *actor, s side, r *http.Request, body []byte, status in
 		}
 		return
 	}
+	if status == 0 || status >= http.StatusInternalServerError || status == http.StatusForbidden {
+		j.w.offline(a)
+	}
 	switch path := r.URL.Path; {
+	case strings.HasSuffix(path, recordPath) && r.Method == http.MethodGet && status == http.StatusOK:
+		a.sight.offline = time.Time{}
 	case strings.HasSuffix(path, recordPath) && r.Method == http.MethodPut:
 		if headerOf(r, "If-Match") == "" && headerOf(r, "If-None-Match") == "" {
 			j.w.violated("P3: %s stores a record without a condition", a.name)
@@ -79,55 +84,67 @@ func (j *judge) lookAtStore() {
 // followed judges a record that has taken the place of another one.
 func (j *judge) followed(before, after stored) {
 	a := after.by
-	prev, grown := before.History, len(after.History) == len(before.History)+1
-	same := slices.EqualFunc(prev, after.History[:min(len(prev), len(after.History))], func(x, y decide.Transition) bool {
+	known := len(before.History)
+	fresh := after.History[min(known, len(after.History)):]
+	same := slices.EqualFunc(before.History, after.History[:min(known, len(after.History))], func(x, y decide.Transition) bool {
 		return x.Epoch == y.Epoch && x.To == y.To && x.At.Equal(y.At)
 	})
 	switch {
-	case !same || !grown && len(prev) != len(after.History):
+	case !same || len(fresh) > 1 && !j.w.act:
 		j.w.violated("P3: %s has overwritten a record that it had not read", a.name)
-		return
-	case !grown:
-		if after.Active != before.Active {
-			j.w.violated("P3: %s changed the active member without a transition", a.name)
-		}
-		return
+	case len(fresh) == 0 && after.Active != before.Active:
+		j.w.violated("P3: %s changed the active member without a transition", a.name)
 	}
-	j.moves++
-	last, _ := after.Last()
-	automatic := last.Reason == decide.ReasonActiveDown || last.Reason == decide.ReasonFailback
-	forced := a.order != nil && a.order.Order.Force
-	switch why := j.ill(a, last.To); {
-	case why != "" && !forced && (automatic || a.order != nil):
-		j.w.violated("P4, P5: %s moved to %s (%s): %s", a.name, last.To, last.Reason, why)
-	case automatic && before.Mode == decide.Pinned:
-		j.w.violated("P4: %s moved a pinned group", a.name)
-	case automatic && last.Reason == decide.ReasonFailback && j.w.failback == config.FailbackManual:
-		j.w.violated("P6: %s returned by itself although failback is manual", a.name)
-	case automatic:
-		j.budget(a, after)
+	for i, t := range fresh {
+		j.moves++
+		j.transition(a, before, t, after.History[:known+i])
 	}
 }
 
+// transition judges a change of the active member. history is from before it.
+func (j *judge) transition(a *actor, before stored, t decide.Transition, history []decide.Transition) {
+	auto := automatic(t)
+	forced := a.order != nil && a.order.Order.Force
+	why := ""
+	if !forced && !t.Alone && (auto || a.order != nil) { // what was done alone was judged when routes were written
+		why = j.ill(a, t.To)
+	}
+	switch {
+	case why != "":
+		j.w.violated("P4, P5: %s moved to %s (%s): %s", a.name, t.To, t.Reason, why)
+	case t.Alone && !j.w.act:
+		j.w.violated("P3: %s decided without the store", a.name)
+	case auto && before.Mode == decide.Pinned:
+		j.w.violated("P4: %s moved a pinned group", a.name)
+	case t.Reason == decide.ReasonFailback && j.w.failback == config.FailbackManual:
+		j.w.violated("P6: %s returned by itself although failback is manual", a.name)
+	case auto:
+		j.budget(a, t, history)
+	}
+}
+
+func automatic(t decide.Transition) bool {
+	return t.Reason == decide.ReasonActiveDown || t.Reason == decide.ReasonFailback
+}
+
 // budget judges an automatic transition by the stored history.
-func (j *judge) budget(a *actor, after stored) {
-	last, _ := after.Last()
-	var recent []decide.Transition
-	var before *decide.Transition
-	for i, t := range after.History[:len(after.History)-1] {
-		if t.Reason != decide.ReasonActiveDown && t.Reason != decide.ReasonFailback {
+func (j *judge) budget(a *actor, last decide.Transition, history []decide.Transition) {
+	recent := 0
+	var before time.Time
+	for _, t := range history {
+		if !automatic(t) {
 			continue
 		}
-		before = &after.History[i]
+		before = t.At
 		if last.At.Sub(t.At) < budgetPer {
-			recent = append(recent, t)
+			recent++
 		}
 	}
-	if len(recent) >= j.w.transitions {
-		j.w.violated("P6: %s made the automatic transition %d within %s; %d are allowed", a.name, len(recent)+1, budgetPer, j.w.transitions)
+	if recent >= j.w.transitions {
+		j.w.violated("P6: %s made the automatic transition %d within %s; %d are allowed", a.name, recent+1, budgetPer, j.w.transitions)
 	}
-	if before != nil && last.At.Sub(before.At) < j.w.holdDown<<max(len(recent)-1, 0) {
-		j.w.violated("P6: %s made an automatic transition %s after the last one; the hold-down is %s", a.name, last.At.Sub(before.At), j.w.holdDown<<max(len(recent)-1, 0))
+	if wait := j.w.holdDown << max(recent-1, 0); !before.IsZero() && last.At.Sub(before) < wait {
+		j.w.violated("P6: %s made an automatic transition %s after the last one; the hold-down is %s", a.name, last.At.Sub(before), wait)
 	}
 }
 
@@ -160,18 +177,20 @@ func (j *judge) ordered(a *actor, p *past, to appliance.MemberName) {
 		frozen = frozen && s.Mode == decide.Frozen
 		forced = forced || s.Forced
 	}
+	// Alone and without the store, a replica goes on from what it knows.
+	alone := j.w.act && !a.sight.offline.IsZero()
 	active := to
 	if n := len(j.store); active == "" && n > 0 {
 		active = j.store[n-1].Active
 	}
 	switch {
-	case a.sight.tick.IsZero():
+	case a.sight.tick.IsZero() && !alone:
 		j.w.violated("P3: %s writes %s without having read the record", a.name, short(p.id))
-	case !found:
+	case !found && !alone:
 		j.w.violated("P3: %s writes %s towards %q, which no record orders", a.name, short(p.id), to)
-	case frozen && a.order == nil:
+	case frozen && a.order == nil && !alone:
 		j.w.violated("P5: %s writes %s of a frozen group", a.name, short(p.id))
-	case a.order == nil && !j.leads(a):
+	case a.order == nil && !alone && !j.leads(a):
 		j.w.violated("P3: %s writes %s and does not lead", a.name, short(p.id))
 	case !forced:
 		if why := j.ill(a, active); why != "" {

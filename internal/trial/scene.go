@@ -22,8 +22,10 @@ type scene struct {
 	holdDown                time.Duration
 	transitions             int
 	verify                  bool
-	parallel                int
-	profile                 azuresim.Profile
+	// act: a replica that is alone goes on without the store.
+	act      bool
+	parallel int
+	profile  azuresim.Profile
 	// disturbed is how long faults begin.
 	disturbed time.Duration
 	faults    int
@@ -61,6 +63,7 @@ func drawScene(rng *rand.Rand) scene {
 	if one(2) {
 		s.failback = config.FailbackAuto
 	}
+	s.act = s.replicas == 1 && one(2)
 	for _, k := range families() {
 		if one(2) {
 			s.kinds = append(s.kinds, k)
@@ -78,8 +81,8 @@ func (s scene) String() string {
 	for _, k := range s.kinds {
 		kinds = append(kinds, k.String())
 	}
-	return fmt.Sprintf("%d replicas, ping %t, vm-status %t, witness %t, failback %s, hold-down %s, %d transitions; %d faults of %s",
-		s.replicas, s.ping, s.vmStatus, s.witness, s.failback, s.holdDown, s.transitions, s.faults, strings.Join(kinds, ", "))
+	return fmt.Sprintf("%d replicas, ping %t, vm-status %t, witness %t, failback %s, hold-down %s, %d transitions, act %t; %d faults of %s",
+		s.replicas, s.ping, s.vmStatus, s.witness, s.failback, s.holdDown, s.transitions, s.act, s.faults, strings.Join(kinds, ", "))
 }
 
 // spec is the cloud: two spokes, three tables of the group of which one is used by no
@@ -109,6 +112,9 @@ func (w *world) configuration(spec azuresim.World, connection string) config.Con
 	g.Name, g.Routes.Tag, g.Reconcile = string(groupName), config.Tag{Name: tagName, Value: tagValue}, reconcile
 	g.Policy.Failback, g.Policy.FailbackDelay = w.failback, 10*time.Second
 	g.Policy.HoldDown, g.Policy.MaxTransitions, g.Policy.Per = w.holdDown, w.transitions, budgetPer
+	if w.act {
+		g.Policy.StoreOutage = config.StoreOutageAct
+	}
 	through, pinged := config.DefaultCheck(config.KindTCP), config.DefaultCheck(config.KindICMP)
 	through.Targets, pinged.Targets = map[string]string{}, map[string]string{}
 	n := 0
