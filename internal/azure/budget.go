@@ -44,17 +44,26 @@ func (b *budgets) of(subscription, method string) *bucket {
 // networkLane is the lane of all route tables.
 const networkLane = "microsoft.network"
 
+// virtualNetworkLane is the lane of all virtual networks and their peerings.
+const virtualNetworkLane = networkLane + "/virtualnetworks"
+
 // laneOf names the requests that a provider throttles together, as far as it is
 // known: Microsoft.Network all of one kind, Microsoft.Compute each machine and
 // each list by itself. A throttled list of machines must not hold up a failover.
+// Neither must peerings, which can wait: they are a lane of their own, although the
+// provider counts them with the rest.
 func laneOf(path string) string {
 	path, _, _ = strings.Cut(strings.ToLower(path), "?")
 	_, rest, ok := strings.Cut(path, "/providers/")
 	provider, _, _ := strings.Cut(rest, "/")
-	if !ok || provider == strings.ToLower(providerCompute) {
+	switch {
+	case !ok || provider == strings.ToLower(providerCompute):
 		return path
+	case strings.HasPrefix(rest, virtualNetworkLane):
+		return virtualNetworkLane
+	default:
+		return provider
 	}
-	return provider
 }
 
 // bucket is our picture of one of ARM's token buckets. It is corrected by what

@@ -65,6 +65,11 @@ func (b Budget) Take(ctx context.Context, path string) (Ticket, error) {
 	return b.bucket.take(ctx, laneOf(path))
 }
 
+// TakeSpare waits for a token that nobody else needs.
+func (b Budget) TakeSpare(ctx context.Context, path string) (Ticket, error) {
+	return b.bucket.takeSpare(ctx, laneOf(path))
+}
+
 // Done ends a request whose answer says how many remain; "" if it does not.
 func (b Budget) Done(t Ticket, now time.Time, remaining string) {
 	h := http.Header{}
@@ -89,4 +94,20 @@ func SharesBudget(subscriptionA, methodA, subscriptionB, methodB string) bool {
 // Ours reports whether a client of that endpoint sends its token to link.
 func Ours(endpoint, link string) bool {
 	return (&Client{endpoint: strings.TrimSuffix(endpoint, "/")}).ours(link)
+}
+
+// HalfLocks are the networks in use by writes to peerings.
+type HalfLocks struct{ locks *halfLocks }
+
+// NewHalfLocks returns locks of networks that nobody uses.
+func NewHalfLocks() HalfLocks { return HalfLocks{newHalfLocks()} }
+
+// Acquire calls acquire.
+func (l HalfLocks) Acquire(ctx context.Context, order int, local, remote string) error {
+	return l.locks.acquire(ctx, order, local, remote)
+}
+
+// Release calls release.
+func (l HalfLocks) Release(local, remote string, collided, clean bool) {
+	l.locks.release(local, remote, collided, clean)
 }

@@ -53,14 +53,19 @@ func (w Want) Pair(spoke, hub Network) PairPlan {
 			return p
 		}
 	}
-	steps, problem := w.repair(ends)
-	if problem == nil && len(steps) > 0 {
-		problem = w.obstacle(ends, steps)
+	p.Steps, p.Problem = w.repair(ends)
+	if len(p.Steps) == 0 {
+		return p
 	}
-	if problem == nil {
-		p.Steps = steps
+	if p.Problem = w.obstacle(ends, p.Steps); p.Problem != nil {
+		p.Steps = nil
+		return p
 	}
-	p.Problem = problem
+	for _, e := range ends {
+		if busy(e.local.State) { // it passes, and then the steps are what is needed
+			p.Problem = &Problem{Code: CodeBusy, Text: fmt.Sprintf("network %s is %s", e.local.ID.Name(), e.local.State)}
+		}
+	}
 	return p
 }
 
@@ -219,11 +224,6 @@ func samePrefixes(a, b []netip.Prefix) bool {
 
 // obstacle finds what Azure would refuse the steps for, before it is asked.
 func (w Want) obstacle(ends [2]end, steps []Step) *Problem {
-	for _, e := range ends {
-		if busy(e.local.State) {
-			return refuse(CodeBusy, "network %s is %s", e.local.ID.Name(), e.local.State)
-		}
-	}
 	for _, s := range steps {
 		if s.Op != OpCreate {
 			continue

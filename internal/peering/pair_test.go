@@ -102,7 +102,7 @@ func TestPair(t *testing.T) {
 		{name: "failed", pair: pair{own, with(own, func(l *link) { l.failed = true })}, steps: "write hub"},
 		{name: "half-is-being-written", pair: pair{own, own}, code: peering.CodeBusy, text: "peering " + peering.Name(group, id("hub")) + " of spoke is Updating",
 			change: func(spoke, _ *peering.Network) { spoke.Halves[0].Provisioning = "Updating" }},
-		{name: "network-is-being-changed", code: peering.CodeBusy, text: "network hub is Updating",
+		{name: "network-is-being-changed", steps: "create spoke, create hub", code: peering.CodeBusy, text: "network hub is Updating",
 			change: func(_, hub *peering.Network) { hub.State = "Updating" }},
 		{name: "network-is-being-changed-and-nothing-is-to-do", pair: pair{own, own}, change: func(_, hub *peering.Network) { hub.State = "Updating" }},
 		{name: "overlap", code: peering.CodeOverlap, text: "10.10.0.0/16 of spoke overlaps 10.10.128.0/17 of hub",

@@ -126,7 +126,8 @@ const (
 	CodeForeign Code = "foreign"
 	// CodeNameTaken: the name of the half belongs to a peering with another network.
 	CodeNameTaken Code = "name-taken"
-	// CodeBusy: Azure is still changing one of the two; it passes by itself.
+	// CodeBusy: Azure is still changing one of the two; it passes by itself. If it is a
+	// network, the steps are those to make then; if it is a half, they cannot be told.
 	CodeBusy Code = "busy"
 	// CodeUnwanted: the group has made the peering, and nothing selects it any more.
 	CodeUnwanted Code = "unwanted"
