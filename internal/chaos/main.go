@@ -124,8 +124,7 @@ func (o options) run(ctx context.Context, out io.Writer) (ok bool, err error) {
 	for _, list := range rounds {
 		flat = append(flat, list...)
 	}
-	ok = Summary(out, flat, usual)
-	return ok && len(flat) == o.kills, err
+	return Summary(out, o.kills, flat, usual), err
 }
 
 // world makes the rounds of one world. A round that does not come to its end ends it.

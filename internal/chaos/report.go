@@ -36,10 +36,10 @@ func SpreadOf(times []time.Duration) Spread {
 	return Spread{Min: sorted[0], Median: (sorted[(n-1)/2] + sorted[n/2]) / 2, Max: sorted[n-1]}
 }
 
-// Summary prints what all rounds have measured, and reports whether nothing was
-// damaged.
-func Summary(out io.Writer, rounds []Round, usual []time.Duration) bool {
-	fmt.Fprintf(out, "\ncaught in the middle of a switch: %d\n", len(rounds))
+// Summary prints what the rounds that came to their end have measured, and reports
+// whether all that were wanted did, and nothing was damaged.
+func Summary(out io.Writer, wanted int, rounds []Round, usual []time.Duration) bool {
+	fmt.Fprintf(out, "\ncaught in the middle of a switch, and brought to its end: %d of %d\n", len(rounds), wanted)
 	for _, s := range stages() {
 		n := 0
 		for _, r := range rounds {
@@ -77,5 +77,5 @@ func Summary(out io.Writer, rounds []Round, usual []time.Duration) bool {
 	fmt.Fprintf(out, "wrong routes %d, lost routes %d, other changes %d, contradictions in the record %d, false reports %d\n",
 		d.Wrong, d.Lost, d.Other, d.Record, d.Claims)
 	fmt.Fprintf(out, "writes of the past that were accepted %d, that moved a route %d, that were refused %d\n", d.Late, d.Back, refused)
-	return !d.Any()
+	return !d.Any() && len(rounds) == wanted
 }

@@ -25,13 +25,13 @@ func TestSpread(t *testing.T) {
 	}
 }
 
-func TestSummaryIsGoodOnlyWithoutDamage(t *testing.T) {
+func TestSummaryIsGoodOnlyWithAllRoundsAndNoDamage(t *testing.T) {
 	rounds := []chaos.Round{
 		{Takeover: 12 * time.Second, Right: 15 * time.Second},
 		{Takeover: 14 * time.Second, Right: time.Second, Done: true, Refused: 2},
 	}
 	var out bytes.Buffer
-	if !chaos.Summary(&out, rounds, []time.Duration{3 * time.Second}) {
+	if !chaos.Summary(&out, 2, rounds, []time.Duration{3 * time.Second}) {
 		t.Error("Summary() says that something was damaged")
 	}
 	for _, want := range []string{
@@ -43,8 +43,11 @@ func TestSummaryIsGoodOnlyWithoutDamage(t *testing.T) {
 			t.Errorf("the summary does not have %q:\n%s", want, &out)
 		}
 	}
+	if out.Reset(); chaos.Summary(&out, 3, rounds, nil) || !strings.Contains(out.String(), "2 of 3") {
+		t.Errorf("a round that did not come to its end is good:\n%s", &out)
+	}
 	rounds[1].Damage.Lost = 1
-	if out.Reset(); chaos.Summary(&out, rounds, nil) || !strings.Contains(out.String(), "lost routes 1") {
+	if out.Reset(); chaos.Summary(&out, 2, rounds, nil) || !strings.Contains(out.String(), "lost routes 1") {
 		t.Errorf("a lost route is no damage:\n%s", &out)
 	}
 }
