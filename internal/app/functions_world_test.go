@@ -98,12 +98,15 @@ type instance struct {
 	life    context.Context //nolint:containedctx // the life of the handler
 	end     context.CancelCauseFunc
 	serving sync.WaitGroup
+	door    sync.Mutex // nothing is served any more once killed is set
 	killed  atomic.Bool
 }
 
 // Kill implements [funchost.Instance]. Nothing that the handler asks for after it
 // reaches anybody.
 func (i *instance) Kill() {
+	i.door.Lock()
+	defer i.door.Unlock()
 	i.killed.Store(true)
 	i.end(errKilled)
 }
@@ -117,13 +120,31 @@ func (i *instance) Wait() int {
 
 // RoundTrip implements [http.RoundTripper].
 func (i *instance) RoundTrip(r *http.Request) (*http.Response, error) {
-	if i.killed.Load() {
-		return nil, errKilled
-	}
 	if r.URL.Path == "/Tick" {
 		i.owner.mu.Lock()
 		i.owner.ticks = append(i.owner.ticks, time.Now())
 		i.owner.mu.Unlock()
+	}
+	answer, err := i.serve(r)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case resp := <-answer:
+		return resp, nil
+	case <-i.life.Done():
+		return nil, fmt.Errorf("connection reset: %w", errKilled)
+	case <-r.Context().Done():
+		return nil, context.Cause(r.Context())
+	}
+}
+
+// serve has a request served, if the handler lives.
+func (i *instance) serve(r *http.Request) (<-chan *http.Response, error) {
+	i.door.Lock()
+	defer i.door.Unlock()
+	if i.killed.Load() {
+		return nil, errKilled
 	}
 	ctx, cancel := context.WithCancelCause(i.life)
 	stop := context.AfterFunc(r.Context(), func() { cancel(context.Cause(r.Context())) })
@@ -140,14 +161,7 @@ func (i *instance) RoundTrip(r *http.Request) (*http.Response, error) {
 		i.handler.ServeHTTP(w, in)
 		answer <- w.Result()
 	})
-	select {
-	case resp := <-answer:
-		return resp, nil
-	case <-i.life.Done():
-		return nil, fmt.Errorf("connection reset: %w", errKilled)
-	case <-r.Context().Done():
-		return nil, context.Cause(r.Context())
-	}
+	return answer, nil
 }
 
 // mortal carries requests while the handler lives.
