@@ -59,7 +59,8 @@ func (a *App) newListener(o Options, vault config.Vault) (*listener, error) {
 		*s.to = src.get
 		l.sources = append(l.sources, src)
 		if s.from.SecretVault == "" {
-			missing = append(missing, src.renew(context.Background()))
+			secret, err := s.from.ReadSecret(o.Getenv)
+			missing = append(missing, src.take(secret, err))
 		}
 	}
 	if err := errors.Join(missing...); err != nil {
@@ -80,7 +81,11 @@ func (s *source) get() events.Secret {
 
 // renew reads the secret. While it cannot be read, the old one stays.
 func (s *source) renew(ctx context.Context) error {
-	secret, err := s.read(ctx)
+	return s.take(s.read(ctx))
+}
+
+// take uses a secret from now on, if it was read.
+func (s *source) take(secret config.Secret, err error) error {
 	if err != nil {
 		return errors.Join(errors.New("events from "+string(s.name)), err)
 	}

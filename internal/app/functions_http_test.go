@@ -131,7 +131,7 @@ func TestFunctionsOrders(t *testing.T) {
 			t.Errorf("report = %+v, want a refused order", r)
 		}
 		give("thaw", `{}`, 200)
-		if r := give("freeze", `{"for":"1h"}`, 200); r.Mode != decide.Frozen || r.FrozenUntil.Sub(time.Now()) > time.Hour {
+		if r := give("freeze", `{"for":"1h"}`, 200); r.Mode != decide.Frozen || time.Until(r.FrozenUntil) > time.Hour {
 			t.Errorf("report = %+v", r)
 		}
 		give("failover", ``, 409)

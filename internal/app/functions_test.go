@@ -90,9 +90,11 @@ func TestFunctionsTimerGoesOnWatching(t *testing.T) {
 		if got := h.world.hops(t); got["10.2.0.4"] != 15 {
 			t.Errorf("next hops = %v, want all at vmx-b", got)
 		}
+		// A check whose timeout is longer than its confirmInterval confirms at the pace of
+		// the timeout: 1 s + 3 x 0.5 s, and what the decision reads of Azure.
 		history := h.record(t, "emea").History
-		if last := history[len(history)-1]; last.At.Sub(began) > 12500*time.Millisecond {
-			t.Errorf("the failover was decided %s after the beginning, want 2.5s after the failure at most", last.At.Sub(began))
+		if last := history[len(history)-1]; last.At.Sub(began) > 12700*time.Millisecond {
+			t.Errorf("the failover was decided %s after the beginning, want 2.7s after the failure at most", last.At.Sub(began))
 		}
 	})
 }

@@ -72,7 +72,7 @@ func (h *handlers) host(t *testing.T, dir string, queues *funchost.Queues) *func
 
 // Start implements [funchost.Worker].
 func (h *handlers) Start(c funchost.Command) (funchost.Instance, error) {
-	life, end := context.WithCancelCause(context.Background()) //nolint:usetesting // it ends with the handler
+	life, end := context.WithCancelCause(context.Background()) // it ends with the handler
 	i := &instance{owner: h, life: life, end: end}
 	f := &app.Functions{
 		Stdout: c.Stdout, Stderr: c.Stderr,
@@ -146,7 +146,7 @@ func (i *instance) serve(r *http.Request) (<-chan *http.Response, error) {
 	if i.killed.Load() {
 		return nil, errKilled
 	}
-	ctx, cancel := context.WithCancelCause(i.life)
+	ctx, cancel := context.WithCancelCause(i.life) //nolint:contextcheck // a handler lives longer than a request
 	stop := context.AfterFunc(r.Context(), func() { cancel(context.Cause(r.Context())) })
 	in := r.Clone(ctx)
 	in.RequestURI = r.URL.RequestURI()

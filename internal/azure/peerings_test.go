@@ -98,7 +98,7 @@ func (s *spokes) halves(t *testing.T) map[string]string {
 	return out
 }
 
-const goodHalf = "Connected FullyInSync Succeeded true true"
+const goodHalf = "Connected FullyInSync Succeeded true true" //nolint:dupword // two flags
 
 // mustBePeered fails unless every network is peered with every hub, both ways.
 func (s *spokes) mustBePeered(t *testing.T) {

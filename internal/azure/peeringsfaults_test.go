@@ -24,7 +24,7 @@ func (x trouble) onPeerings(method string, count int) azuresim.Fault {
 	return f
 }
 
-// scans scans every minute until all is peered, at most n times.
+// scans looks every minute until all is peered, at most n times.
 func (s *spokes) scans(t *testing.T, c *azure.Client, term lease.Term, n int) (took int, errs string) {
 	t.Helper()
 	for took = 1; took <= n; took++ {

@@ -46,7 +46,7 @@ func (c *Client) Networks(ctx context.Context, want peering.Want) (peering.View,
 		v.Unread = append(v.Unread, part.Unread...)
 		v.Complete = append(v.Complete, part.Complete...)
 	}
-	return v, errors.Join(append(failed, c.addHubs(ctx, want, &v))...)
+	return v, errors.Join(errors.Join(failed...), c.addHubs(ctx, want, &v))
 }
 
 // listNetworks reads the networks of one subscription. One that is malformed becomes

@@ -46,6 +46,11 @@ func (s EventSource) LoadSecret(ctx context.Context, getenv func(string) string,
 	return s.place("secret").load(ctx, getenv, vault)
 }
 
+// ReadSecret is LoadSecret for a secret that is not in a vault: nothing waits for anybody.
+func (s EventSource) ReadSecret(getenv func(string) string) (Secret, error) {
+	return s.place("secret").here(getenv)
+}
+
 // place says where the secret is; setting is its full or its last name.
 func (s EventSource) place(setting string) place {
 	return place{setting: setting, value: s.Secret, env: s.SecretEnv, file: s.SecretFile, vault: s.SecretVault, what: "secret"}

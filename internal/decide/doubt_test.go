@@ -37,7 +37,7 @@ func TestP4AFailureAfterDoubtIsNotUp(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			var h decide.Health
 			for i, l := range tt.looks {
-				now := epoch.Add(l.after * time.Second)
+				now := at(l.after * time.Second) //nolint:durationcheck // looks are numbered by seconds
 				h = decide.Judge(rules, h, []appliance.Observation{
 					{Member: "a", Check: "tcp", Outcome: outcome(rune(l.tcp[0])), At: now},
 					{Member: decide.Witness, Check: decide.WitnessCheck, Outcome: outcome(rune(l.witness[0])), At: now},

@@ -23,7 +23,7 @@ func TestLogReachesTheHostAtItsLevel(t *testing.T) {
 		log.InfoContext(ctx, "tick", "took", 1500*time.Millisecond)
 		log.WarnContext(ctx, "degraded")
 		log.ErrorContext(ctx, "failed", "warnings", "Warning: a WARNING", "err", errors.New("403"))
-		a.Log.Info("of nobody")
+		a.Log.InfoContext(context.Background(), "of nobody") //nolint:contextcheck,usetesting // not of the invocation
 		return functions.Answer{}, nil
 	}})
 	_, got := a.ask(t, "POST", "/F", `{}`, "X-Azure-Functions-InvocationId", "id-1", "Traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")

@@ -234,14 +234,15 @@ func allLinks() []link {
 func stepWords(steps []peering.Step) string {
 	var out []string
 	for _, s := range steps {
-		w := string(s.Op) + " " + string(s.Side)
+		var w strings.Builder
+		w.WriteString(string(s.Op) + " " + string(s.Side))
 		if s.Sync {
-			w += " sync"
+			w.WriteString(" sync")
 		}
 		for _, f := range s.Flags {
-			w += " " + f
+			w.WriteString(" " + f)
 		}
-		out = append(out, w)
+		out = append(out, w.String())
 	}
 	return strings.Join(out, ", ")
 }

@@ -78,14 +78,14 @@ func (p PairPlan) text(network appliance.ResourceID) string {
 		}
 	}
 	for _, s := range p.Steps {
-		extra := ""
+		var extra strings.Builder
 		if s.Sync {
-			extra += "sync "
+			extra.WriteString("sync ")
 		}
 		for _, f := range s.Flags {
-			extra += "set " + word(f) + " "
+			extra.WriteString("set " + word(f) + " ")
 		}
-		fmt.Fprintf(&b, "    %s %-5s  %s  %s%s\n", mark(s.Op), word(string(s.Side)), word(s.Name), extra, strconv.Quote(s.Why))
+		fmt.Fprintf(&b, "    %s %-5s  %s  %s%s\n", mark(s.Op), word(string(s.Side)), word(s.Name), extra.String(), strconv.Quote(s.Why))
 	}
 	b.WriteString(p.Problem.line("    "))
 	return b.String()
@@ -204,7 +204,7 @@ func (p *PairPlan) parse(mark string, w []string) error {
 	case "-":
 		return p.parseStep(OpDelete, w)
 	default:
-		return errors.New("want a line that begins with network, skipped, with, spoke, =, +, ~, - or !")
+		return errors.New("want a line that begins with one of: network skipped with spoke = + ~ - ! (at its beginning)")
 	}
 }
 

@@ -85,7 +85,7 @@ func TestParsePlanTextNamesTheLine(t *testing.T) {
 		{"short-step", with + "+ hub n\n", "want <side> <name>"},
 		{"side-of-a-step", with + "- left n w\n", "want spoke or hub"},
 		{"what-of-a-step", with + "~ hub n shake w\n", "want sync, or set <flag>"},
-		{"sync-twice", with + "~ hub n sync sync w\n", "want sync, or set <flag>"},
+		{"sync-twice", with + "~ hub n sync sync w\n", "want sync, or set <flag>"}, //nolint:dupword // that is the point
 		{"set-nothing", with + "~ hub n set w\n", "want sync, or set <flag>"},
 		{"open-quote", with + "! refused x \"y\n", "want the quote to end"},
 		{"kind-of-problem", with + "! bad x y\n", "want ! refused or problem"},

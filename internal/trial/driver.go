@@ -182,14 +182,7 @@ func (d *driver) admit(h hooks, c *call) {
 func (d *driver) troubled(c *call) {
 	c.actor.sight.troubled = time.Now()
 	if c.side == toStore {
-		d.offline(c.actor)
-	}
-}
-
-// offline remembers that the store does not answer an actor.
-func (d *driver) offline(a *actor) {
-	if a.sight.offline.IsZero() {
-		a.sight.offline = time.Now()
+		c.actor.sight.offline = time.Now()
 	}
 }
 
@@ -203,8 +196,10 @@ func (d *driver) cutOff(c *call) {
 		if c.side != toMembers {
 			d.say("%s %s %s: lost", a.name, c.side, c.name)
 		}
-	default:
+	case connected, refused:
 		d.release(c, errUnreachable)
+	default:
+		panic(fmt.Sprintf("trial: reach %d", a.cut[c.side]))
 	}
 }
 

@@ -2,7 +2,6 @@ package trial
 
 import (
 	"net/http"
-	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -36,11 +35,9 @@ func (j *judge) served(a *actor, s side, r *http.Request, body []byte, status in
 		return
 	}
 	if status == 0 || status >= http.StatusInternalServerError || status == http.StatusForbidden {
-		j.w.offline(a)
+		a.sight.offline = time.Now()
 	}
 	switch path := r.URL.Path; {
-	case strings.HasSuffix(path, recordPath) && r.Method == http.MethodGet && status == http.StatusOK:
-		a.sight.offline = time.Time{}
 	case strings.HasSuffix(path, recordPath) && r.Method == http.MethodPut:
 		if headerOf(r, "If-Match") == "" && headerOf(r, "If-None-Match") == "" {
 			j.w.violated("P3: %s stores a record without a condition", a.name)
@@ -178,7 +175,7 @@ func (j *judge) ordered(a *actor, p *past, to appliance.MemberName) {
 		forced = forced || s.Forced
 	}
 	// Alone and without the store, a replica goes on from what it knows.
-	alone := j.w.act && !a.sight.offline.IsZero()
+	alone := j.w.act && time.Since(a.sight.offline) < memory
 	active := to
 	if n := len(j.store); active == "" && n > 0 {
 		active = j.store[n-1].Active
@@ -197,12 +194,4 @@ func (j *judge) ordered(a *actor, p *past, to appliance.MemberName) {
 			j.w.violated("P5: %s writes %s towards %s: %s", a.name, short(p.id), active, why)
 		}
 	}
-}
-
-// current are the addresses of a member now.
-func (j *judge) current(name appliance.MemberName) []netip.Addr {
-	if t := j.member(name); t != nil {
-		return t.now
-	}
-	return nil
 }

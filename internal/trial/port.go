@@ -58,7 +58,7 @@ func (p *port) RoundTrip(req *http.Request) (*http.Response, error) {
 	c.giveUp = func(why error) { resp, err = nil, why }
 	c.sent = func() { p.sending(p.actor, c.side, req, body) }
 	c.carryOut = func(late bool) result {
-		got, failed, ok := send(carrier, req, body, late)
+		got, failed, ok := send(carrier, req, body, late) //nolint:bodyclose // whoever sent the request gets it
 		status := 0
 		if got != nil {
 			status = got.StatusCode
@@ -144,7 +144,7 @@ func azureName(r *http.Request) string {
 // storeName is a short name of a request.
 func storeName(r *http.Request) string {
 	name := r.Method
-	if action := r.Header["x-ms-lease-action"]; len(action) > 0 {
+	if action := r.Header["x-ms-lease-action"]; len(action) > 0 { //nolint:staticcheck // the SDK sends it in this form
 		name += " " + action[0]
 	} else if action := r.Header.Get("X-Ms-Lease-Action"); action != "" {
 		name += " " + action

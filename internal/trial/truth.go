@@ -55,7 +55,7 @@ func throughout(spells []spell, from, to time.Time) bool {
 type sight struct {
 	// tick is when the tick under way began to read; zero between two ticks.
 	tick time.Time
-	// offline is since when the store has not answered it as it should; zero if it does.
+	// offline is when the store last did not answer it as it should.
 	offline time.Time
 	// troubled is when Azure last did not answer it as it should.
 	troubled time.Time

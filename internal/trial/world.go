@@ -38,19 +38,22 @@ type Result struct {
 	Writes, Moves int
 	// Healed is how long after the last fault everything was in order.
 	Healed time.Duration
+	// Unseen says that a member got another address: one that changes unseen is noticed
+	// later.
+	Unseen bool
 }
 
 // The names of the world.
 const (
-	groupName  appliance.GroupName = "emea"
-	tagName                        = "nva_ha_udr"
-	tagValue                       = "emea"
-	container                      = "state"
-	canary                         = "canary-9d2f7c"
-	storageKey                     = "canary-key-51c0"
-	inMemory                       = "https://azuresim.invalid"
-	regionA                        = "westeurope"
-	regionB                        = "northeurope"
+	groupName  = appliance.GroupName("emea")
+	tagName    = "nva_ha_udr"
+	tagValue   = "emea"
+	container  = "state"
+	canary     = "canary-9d2f7c"
+	storageKey = "canary-key-51c0"
+	inMemory   = "https://azuresim.invalid"
+	regionA    = "westeurope"
+	regionB    = "northeurope"
 )
 
 // world is one seed's.
@@ -183,7 +186,7 @@ func (w *world) end() {
 func (w *world) result(seed uint64, lasted time.Duration) Result {
 	r := Result{
 		Seed: seed, Violation: w.judge.violation, Transcript: w.transcript.tail(), Digest: w.transcript.digest(),
-		Lasted: lasted, Calls: w.admitted, Writes: w.judge.writes, Moves: w.judge.moves, Healed: w.order,
+		Lasted: lasted, Calls: w.admitted, Writes: w.judge.writes, Moves: w.judge.moves, Healed: w.order, Unseen: w.judge.redeployed,
 	}
 	if w.trouble != nil {
 		r.Violation = "the world broke: " + w.trouble.Error()
