@@ -16,12 +16,14 @@ import (
 // TestMain lets the test program be hopguard: for scripts, and for tests that
 // start processes.
 func TestMain(m *testing.M) {
+	hopguard := func() {
+		out, err := os.Stdout, os.Stderr //nolint:forbidigo // this is the main of a process
+		os.Exit(cli.Main(os.Args[1:], cli.Env{Program: "hopguard", Stdin: os.Stdin, Stdout: out, Stderr: err, Getenv: os.Getenv}))
+	}
 	testscript.Main(m, map[string]func(){
-		"hopguard": func() {
-			out, err := os.Stdout, os.Stderr //nolint:forbidigo // this is the main of a process
-			os.Exit(cli.Main(os.Args[1:], cli.Env{Program: "hopguard", Stdin: os.Stdin, Stdout: out, Stderr: err, Getenv: os.Getenv}))
-		},
-		"launch": launch,
+		"hopguard": hopguard,
+		"handler":  hopguard, // as the package of the Azure Functions app calls it
+		"launch":   launch,
 	})
 }
 

@@ -132,6 +132,26 @@ func (h *Host) Starts() []time.Duration {
 	return slices.Clone(h.starts)
 }
 
+// Started waits until the handler has been ready n times.
+func (h *Host) Started(ctx context.Context, n int) error {
+	for {
+		h.mu.Lock()
+		got, stopped, changed := len(h.starts), h.stopped, h.changed
+		h.mu.Unlock()
+		switch {
+		case got >= n:
+			return nil
+		case stopped != nil:
+			return stopped
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-changed:
+		}
+	}
+}
+
 // Functions are the names of the functions, in order.
 func (h *Host) Functions() []string { return slices.Sorted(maps.Keys(h.app.functions)) }
 

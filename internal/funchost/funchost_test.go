@@ -210,8 +210,8 @@ func TestHostHangsAndKills(t *testing.T) {
 					t.Errorf("Timer() = %v after %s, want a time-out after 1m", err, time.Since(began))
 				}
 				synctest.Wait()
-				if n := f.started(); n != 2 {
-					t.Errorf("the handler was started %d times, want again", n)
+				if err := h.Started(t.Context(), 2); err != nil || f.started() != 2 {
+					t.Errorf("the handler was started %d times, %v, want again", f.started(), err)
 				}
 			})
 		})

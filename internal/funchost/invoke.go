@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"time"
 )
@@ -66,9 +67,7 @@ func withSys(name string, metadata map[string]any) map[string]any {
 	out := map[string]any{"sys": map[string]any{
 		"MethodName": name, "UtcNow": time.Now().UTC().Format("2006-01-02T15:04:05.0000000Z"), "RandGuid": newID(),
 	}}
-	for k, v := range metadata {
-		out[k] = v
-	}
+	maps.Copy(out, metadata)
 	return out
 }
 
