@@ -17,9 +17,9 @@ const branch = "172.16.0.10"
 
 const (
 	// orderBound is how long after the last fault everything is in order at the latest:
-	// a lease may have to end and another replica to step in, and a transition may have
-	// to wait for the budget.
-	orderBound = 150 * time.Second
+	// a lease may have to end and another replica to step in, one that could not work
+	// rests for a minute, and a transition may have to wait as long for the budget.
+	orderBound = 100 * time.Second
 	// unseenBound is the same when a member has got another address: one that changed
 	// unseen is noticed after ten minutes.
 	unseenBound = 13 * time.Minute
