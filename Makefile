@@ -96,6 +96,11 @@ mutants-list: # the lists of make mutants still fit the code
 	@scripts/need go
 	$(GO) run ./internal/mutants -list >/dev/null
 
+.PHONY: model
+model: ## check a model of the protocol, every state of it (ARGS=no-check tells one story)
+	@scripts/need spin
+	model/check $(ARGS)
+
 .PHONY: chaos
 chaos: ## kill the leading controller KILLS (50) times in mid-switch (ARGS='-mode pause')
 	@scripts/need go azurite
