@@ -146,9 +146,9 @@ func (i *instance) serve(r *http.Request) (<-chan *http.Response, error) {
 	if i.killed.Load() {
 		return nil, errKilled
 	}
-	ctx, cancel := context.WithCancelCause(i.life) //nolint:contextcheck // a handler lives longer than a request
-	stop := context.AfterFunc(r.Context(), func() { cancel(context.Cause(r.Context())) })
-	in := r.Clone(ctx)
+	ctx, cancel := context.WithCancelCause(i.life)
+	stop := context.AfterFunc(r.Context(), func() { cancel(context.Cause(r.Context())) }) //nolint:contextcheck // see the next
+	in := r.Clone(ctx)                                                                    //nolint:contextcheck // a handler lives longer than a request
 	in.RequestURI = r.URL.RequestURI()
 	if in.Body == nil {
 		in.Body = http.NoBody
