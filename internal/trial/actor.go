@@ -30,6 +30,7 @@ type actor struct {
 	// replica is nil for a person's command.
 	replica *replica
 	stop    context.CancelFunc
+	born    time.Time
 	dead    bool // guarded by the turnstile
 
 	// The rest is the driver's.
@@ -105,7 +106,7 @@ func (w *world) start(r *replica) {
 func (w *world) employ(a *actor, conf config.Config, c *clock) (*app.App, context.Context, error) {
 	ctx, stop := context.WithCancelCause(context.Background())
 	a.stop = func() { stop(errors.New("killed")) }
-	a.crash.do = func() { w.kill(a) }
+	a.born, a.crash.do = time.Now(), func() { w.kill(a) }
 	p := &port{
 		actor: a, turn: w.turn, azure: w.azure, arm: w.azure.Transport(), blobs: w.blobs.Transport(a.name),
 		sending: w.judge.sending, served: w.judge.served,

@@ -100,6 +100,7 @@ func (w *world) strike(kind family, length time.Duration) {
 	case tails:
 		s := side(w.rng.IntN(3))
 		w.tail[s] = true
+		w.judge.blur(nil, length)
 		w.fault(length, func() { w.tail[s] = false }, "slow %s", s)
 	case crashes:
 		if a := w.process(); a != nil {
@@ -112,6 +113,7 @@ func (w *world) strike(kind family, length time.Duration) {
 				length += leaseTTL
 			}
 			a.paused = true
+			w.judge.blur(a, length)
 			w.fault(length, func() { a.paused = false }, "%s stands still", a.name)
 		}
 	case clocks:
@@ -191,6 +193,7 @@ func (w *world) strikeMember(vm string, length time.Duration) {
 		w.must(w.azure.SetTunnel(vm, false))
 		w.fault(length, func() { w.must(w.azure.SetTunnel(vm, true)) }, "%s has no tunnel", short(vm))
 	default:
+		w.judge.blur(nil, length)
 		loss := 0.2 + 0.6*w.rng.Float64()
 		w.must(w.azure.SetLink(vm, azuresim.Link{Loss: loss}))
 		w.fault(length, func() { w.must(w.azure.SetLink(vm, azuresim.Link{})) }, "the way to %s loses %.0f %%", short(vm), loss*100)
@@ -287,6 +290,7 @@ func (w *world) strikeWay(length time.Duration) {
 		a.cut[s] = how
 		if s == toMembers {
 			w.judge.blinded(a)
+			w.judge.blur(a, length)
 		}
 		w.fault(length, func() {
 			a.cut[s] = connected

@@ -32,7 +32,9 @@ type judge struct {
 	recorded   []netip.Addr
 	jumps      []jump
 	redeployed bool
-	seen       time.Time
+	// blurred is until when what anybody sees of the members may be late or wrong.
+	blurred time.Time
+	seen    time.Time
 
 	newest  map[*actor]report
 	newsAt  time.Time

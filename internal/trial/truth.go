@@ -59,6 +59,9 @@ type sight struct {
 	offline time.Time
 	// troubled is when Azure last did not answer it as it should.
 	troubled time.Time
+	// blurred is until when what it sees may be late or wrong: it stands still, or has no
+	// way to the members.
+	blurred time.Time
 	// blind are the times without a way to the members.
 	blind []spell
 }
@@ -66,6 +69,22 @@ type sight struct {
 // stale is how old what a decision rests on may be: checks say nothing any more
 // after three intervals and a timeout, by a clock that may run slow.
 const stale = (3*checkInterval+checkTimeout)*10/9 + time.Second
+
+// sharp is how old it is at most where nothing keeps the actor from seeing the members:
+// a check begins within its interval, and fails as often as it must.
+const sharp = checkInterval + checkFall*checkTimeout + time.Second
+
+// blur says that for a time the checks of an actor, or of all if it is nil, may be
+// late or wrong.
+func (j *judge) blur(a *actor, length time.Duration) {
+	until := &j.blurred
+	if a != nil {
+		until = &a.sight.blurred
+	}
+	if end := time.Now().Add(length); end.After(*until) {
+		*until = end
+	}
+}
 
 // blinded and sees follow the ways of an actor to the members.
 func (j *judge) blinded(a *actor) {
@@ -96,6 +115,10 @@ type jump struct {
 
 // patience is how long something must have lasted before a tick for the tick to know.
 func (j *judge) patience(a *actor) time.Duration {
+	clear := time.Now().Add(-2 * stale)
+	if j.blurred.Before(clear) && a.sight.blurred.Before(clear) && a.born.Before(clear) {
+		return sharp
+	}
 	d := stale
 	for _, jump := range j.jumps {
 		if jump.replica == a.replica && time.Since(jump.at) < time.Minute {
