@@ -51,7 +51,7 @@ func pack(t *testing.T) *packed {
 		t.Fatal(err)
 	}
 	zip := filepath.Join(t.TempDir(), "functions.zip")
-	if err := writeZip(program, zip, conf, flate.BestSpeed); err != nil {
+	if err := writeZip(program, zip, conf, flate.HuffmanOnly); err != nil {
 		t.Fatal(err)
 	}
 	if err := funchost.Unpack(zip, p.dir); err != nil {
