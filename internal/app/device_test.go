@@ -114,6 +114,7 @@ func TestMerakiSettingsReachTheCloud(t *testing.T) {
 // vaulted carries requests to a key vault that holds one secret, and all others on.
 type vaulted struct {
 	http.RoundTripper
+	mu     sync.Mutex
 	secret string
 	asked  int
 	down   bool
@@ -123,6 +124,8 @@ func (v *vaulted) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.URL.Host != "kv.vault.azure.net" {
 		return v.RoundTripper.RoundTrip(req)
 	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	w := httptest.NewRecorder()
 	switch {
 	case v.down:
@@ -138,6 +141,13 @@ func (v *vaulted) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp := w.Result()
 	resp.Request = req
 	return resp, nil
+}
+
+// keep changes the secret.
+func (v *vaulted) keep(secret string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.secret = secret
 }
 
 // A key in a vault is read with the identity that hopguard has in Azure, kept for a
@@ -164,7 +174,7 @@ func TestMerakiKeyInAVault(t *testing.T) {
 		if got := ask(); got != "Bearer one-of-the-vault" {
 			t.Errorf("Authorization = %q", got)
 		}
-		vault.secret = "two-of-the-vault"
+		vault.keep("two-of-the-vault")
 		time.Sleep(time.Minute)
 		if got := ask(); got != "Bearer one-of-the-vault" || vault.asked != 1 {
 			t.Errorf("a minute later Authorization = %q after %d questions, want the one that was kept", got, vault.asked)
@@ -190,7 +200,7 @@ func TestMerakiKeyInAVault(t *testing.T) {
 		if got := a.EventSecrets()["event-grid"]; got != "two-of-the-vault" {
 			t.Errorf("the secret of events is %q", got)
 		}
-		vault.secret = "three-of-the-vault"
+		vault.keep("three-of-the-vault")
 		time.Sleep(6 * time.Minute)
 		cancel()
 		running.Wait()
