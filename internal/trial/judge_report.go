@@ -39,8 +39,11 @@ func (j *judge) reported(r report) {
 		}
 	}
 	for _, o := range r.Outcomes {
-		if o.Done() {
+		switch {
+		case o.Done():
 			j.done(r, o)
+		case r.State() != controller.Failed:
+			j.w.violated("P9: %s reports %s, and the write of %s is not known to be done", r.actor.name, r.State(), short(string(o.Table)))
 		}
 	}
 	if r.State() == controller.Agreed && !began.IsZero() && !r.DryRun {

@@ -18,6 +18,7 @@ var (
 	seeds     = flag.Int("seeds", usualSeeds, "how many seeds TestSeeds plays")
 	firstSeed = flag.Uint64("first", 1, "the first of them")
 	soak      = flag.Duration("for", 0, "how long TestSeeds plays, whatever seeds says, from a first seed that nobody knows")
+	histories = flag.Int("histories", historySeeds, "how many seeds TestOneSeedIsOneHistory plays")
 	repeats   = flag.Int("repeats", 3, "how often TestOneSeedIsOneHistory plays each seed with each number of processors")
 )
 
@@ -106,8 +107,8 @@ func TestOneSeedIsOneHistory(t *testing.T) {
 		t.Run(fmt.Sprintf("processors-%d", processors), func(t *testing.T) {
 			before := runtime.GOMAXPROCS(processors)
 			t.Cleanup(func() { runtime.GOMAXPROCS(before) })
-			for n := range *repeats * historySeeds {
-				seed := *firstSeed + uint64(n%historySeeds)
+			for n := range *repeats * *histories {
+				seed := *firstSeed + uint64(n%*histories)
 				got := play(t, seed)
 				want, known := first[seed]
 				if first[seed] = got; known && got != want {
