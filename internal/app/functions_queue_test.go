@@ -98,4 +98,3 @@ func TestFunctionsPoisonMessageEndsInAnError(t *testing.T) {
 		})
 	}
 }
-
