@@ -40,7 +40,7 @@ func Owned(group appliance.GroupName, h Half) bool {
 // cut shortens s to n characters that a resource's name may have.
 func cut(s string, n int) string {
 	s = strings.Map(func(r rune) rune {
-		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-' || r == '_' || r == '.' {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '_' || r == '.' {
 			return r
 		}
 		return '-'

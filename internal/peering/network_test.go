@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -26,7 +27,7 @@ func TestParse(t *testing.T) {
 	  "allowGatewayTransit":false,"useRemoteGateways":true,"peerCompleteVnets":false,"remoteAddressSpace":{"addressPrefixes":["10.1.0.0/16","fd00:1::/48"]},
 	  "remoteVirtualNetworkAddressSpace":{"addressPrefixes":["10.9.0.0/16"]}}}`
 	raw := `{"name":"spoke","id":"` + base + `spoke","etag":"W/\"9\"","location":"westeurope","tags":{"a":"b"},"properties":{"provisioningState":"Updating",
-	  "addressSpace":{"addressPrefixes":["10.10.0.0/16"]},"subnets":[{"name":"x"}],"virtualNetworkPeerings":[` + half + `,{"name":"bare","properties":{}}]}}`
+	  "addressSpace":{"addressPrefixes":["10.10.0.0/16"]},"subnets":[{"name":"x"}],"virtualNetworkPeerings":[` + half + `,{"name":"bare","properties":{"allowGatewayTransit":true}}]}}`
 	want := peering.Network{
 		ID: id("spoke"), State: "Updating", Tags: map[string]string{"a": "b"}, Prefixes: prefixes("10.10.0.0/16"),
 		Halves: []peering.Half{
@@ -34,7 +35,7 @@ func TestParse(t *testing.T) {
 				Network: id("spoke"), Remote: id("hub"), Name: "to-hub", ETag: `W/"7"`, State: peering.Connected, Sync: peering.LocalNotInSync,
 				Provisioning: "Succeeded", Access: true, Forwarded: true, Gateway: true, Subnets: true, Taken: prefixes("10.1.0.0/16", "fd00:1::/48"), Raw: json.RawMessage(half),
 			},
-			{Network: id("spoke"), Name: "bare", Raw: json.RawMessage(`{"name":"bare","properties":{}}`)},
+			{Network: id("spoke"), Name: "bare", Gateway: true, Raw: json.RawMessage(`{"name":"bare","properties":{"allowGatewayTransit":true}}`)},
 		},
 	}
 	got, err := peering.Parse([]byte(raw))
@@ -54,7 +55,7 @@ func TestParseNamesWhatIsMalformed(t *testing.T) {
 		return `{"id":"/n","tags":{"a":"b"},"properties":{"addressSpace":{"addressPrefixes":[` + space + `]},"virtualNetworkPeerings":[` + halves + `]}}`
 	}
 	tests := []struct{ name, raw, want string }{
-		{"no-json", `nonsense`, "decode virtual network: "},
+		{"no-json", `nonsense`, "decode virtual network: invalid character"},
 		{"no-id", `{"name":"x"}`, "no id in"},
 		{"prefix", network(`"10.0.0.0/16","10.1.0.0"`, ""), `virtual network /n: properties.addressSpace.addressPrefixes[1]: "10.1.0.0": want a CIDR`},
 		{"half-is-no-object", network("", `[]`), "decode peering of /n"},
@@ -156,6 +157,9 @@ func TestNameIsTheMark(t *testing.T) {
 	if len(long) > 80 {
 		t.Errorf("Name() = %q, %d characters, more than 80", long, len(long))
 	}
+	if got := peering.Name("a-b", id("az09-_.x")); !strings.HasPrefix(got, "hopguard-a-b-az09-_.x-") {
+		t.Errorf("Name() = %q, want the characters that Azure allows as they are", got)
+	}
 	if odd := peering.Name("Ä/b", id("x y")); strings.ContainsAny(odd, "Ä/ ä") {
 		t.Errorf("Name() = %q, which Azure refuses", odd)
 	}
@@ -195,6 +199,7 @@ func TestSelects(t *testing.T) {
 		{"zero-value", peering.Selection{}, id("x"), map[string]string{"": ""}, false},
 		{"tag", tag, id("x"), map[string]string{"sPOKE": "emea"}, true},
 		{"other-value", tag, id("x"), map[string]string{"spoke": "EMEA"}, false},
+		{"other-tag-with-that-value", tag, id("x"), map[string]string{"spokes": "emea"}, false},
 		{"subscription", peering.Selection{Scopes: []peering.Scope{{Subscription: "s2"}}}, other, nil, true},
 		{"other-subscription", peering.Selection{Scopes: []peering.Scope{{Subscription: "s2"}}}, id("x"), nil, false},
 		{"resource-group", peering.Selection{Scopes: []peering.Scope{{Subscription: "s1"}, {Subscription: "s2", ResourceGroup: "apps"}}}, other, nil, true},
@@ -229,5 +234,33 @@ func TestHubs(t *testing.T) {
 	}
 	if d := diff([]appliance.MemberName{"d", "e"}, unplaced); d != "" {
 		t.Errorf("Hubs() differs in members without a network (-want +got):\n%s", d)
+	}
+}
+
+func TestPairPlanNamesTheNetworksOfAStep(t *testing.T) {
+	p := peering.PairPlan{Spoke: "/spoke", Hub: "/hub"}
+	here, there := peering.Step{Side: peering.AtSpoke}, peering.Step{Side: peering.AtHub}
+	if p.Local(here) != "/spoke" || p.Remote(here) != "/hub" || p.Local(there) != "/hub" || p.Remote(there) != "/spoke" {
+		t.Errorf("the spoke's half is in %s and leads to %s, the hub's is in %s and leads to %s", p.Local(here), p.Remote(here), p.Local(there), p.Remote(there))
+	}
+}
+
+func TestViewNetwork(t *testing.T) {
+	v := peering.View{Networks: []peering.Network{{ID: "/a", State: "1"}, {ID: "/b", State: "2"}}}
+	for key, want := range map[appliance.ResourceID]string{"/A": "1", "/b": "2", "/c": ""} {
+		if n, ok := v.Network(key); n.State != want || ok != (want != "") {
+			t.Errorf("Network(%s) = %+v, %v", key, n, ok)
+		}
+	}
+}
+
+func TestOutcomeDone(t *testing.T) {
+	now := time.Now()
+	for want, all := range map[bool][]peering.Outcome{true: {{ReadBack: now}}, false: {{}, {Gone: "x"}, {Err: errors.New("x")}, {ReadBack: now, Err: errors.New("x")}}} {
+		for _, o := range all {
+			if o.Done() != want {
+				t.Errorf("Done() = %v for %+v", o.Done(), o)
+			}
+		}
 	}
 }

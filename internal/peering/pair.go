@@ -298,22 +298,29 @@ func (w Want) unpair(spokeID, hubID appliance.ResourceID, spoke, hub *Network) P
 		return p
 	}
 	for i, e := range ends {
-		switch {
-		case e.half == nil:
-		case e.half.Busy():
-			p.Problem = refuse(CodeBusy, "peering %s of %s is %s", e.half.Name, e.local.ID.Name(), e.half.Provisioning)
-		case !e.deletable():
-			p.Problem = refuse(CodeKept, "%s", e.claim())
-		case []*Network{spoke, hub}[1-i] == nil && e.half.State != Disconnected:
-			p.Problem = refuse(CodeKept, "network %s, where it leads to, was not read", e.remote.ID.Name())
-		default:
-			p.Steps = append(p.Steps, Step{Op: OpDelete, Side: e.side, Name: e.half.Name, Why: "nothing selects it any more"})
+		if e.half == nil {
 			continue
 		}
-		if p.Problem != nil {
-			p.Steps = nil
+		if problem := e.obstacleToDelete([]*Network{spoke, hub}[1-i] != nil); problem != nil {
+			p.Steps, p.Problem = nil, problem
 			return p
 		}
+		p.Steps = append(p.Steps, Step{Op: OpDelete, Side: e.side, Name: e.half.Name, Why: "nothing selects it any more"})
 	}
 	return p
+}
+
+// obstacleToDelete says why a half must not be deleted, now or at all. seen reports
+// that the network at its other end was read.
+func (e end) obstacleToDelete(seen bool) *Problem {
+	switch {
+	case e.half.Busy():
+		return refuse(CodeBusy, "peering %s of %s is %s", e.half.Name, e.local.ID.Name(), e.half.Provisioning)
+	case !e.deletable():
+		return refuse(CodeKept, "%s", e.claim())
+	case !seen && e.half.State != Disconnected:
+		return refuse(CodeKept, "network %s, where it leads to, was not read", e.remote.ID.Name())
+	default:
+		return nil
+	}
 }

@@ -1,6 +1,7 @@
 package peering_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -71,6 +72,7 @@ func TestPair(t *testing.T) {
 		pair   pair
 		change func(spoke, hub *peering.Network)
 		steps  string
+		why    string // of all steps, if it is asked for
 		code   peering.Code
 		text   string
 	}{
@@ -81,8 +83,12 @@ func TestPair(t *testing.T) {
 		{name: "only-somebodys-half-at-the-hub", pair: pair{{}, with(good, initiated)}, steps: "create spoke"},
 		{name: "the-list-is-behind-and-shows-one-connected-half", pair: pair{own, {}}, steps: "create hub"},
 		{name: "both-there-and-not-connected", pair: pair{with(own, initiated), with(good, initiated)}, steps: "write spoke"},
+		{name: "both-own-and-not-connected", pair: pair{with(own, initiated), with(own, initiated)}, steps: "write spoke"},
+		{name: "both-somebodys-and-not-connected", pair: pair{with(good, initiated), with(good, initiated)}, steps: "write spoke"},
 		{name: "not-connected-own-half-first", pair: pair{with(good, initiated), with(own, initiated)}, steps: "write hub"},
 		{name: "one-deleted", pair: pair{with(own, disconnected), {}}, steps: "delete spoke, create spoke, create hub"},
+		{name: "one-disconnected", pair: pair{with(own, disconnected), own}, steps: "delete spoke, delete hub, create spoke, create hub",
+			why: "it is disconnected, the other half is disconnected, to replace a disconnected one, to replace a disconnected one"},
 		{name: "both-disconnected", pair: pair{with(own, disconnected), with(own, disconnected)}, steps: "delete spoke, delete hub, create spoke, create hub"},
 		{name: "somebodys-is-disconnected", pair: pair{with(good, disconnected), {}}, code: peering.CodeForeign,
 			text: "the peering is disconnected, and only deleting its halves helps: to-hub of spoke was not made by hopguard"},
@@ -116,12 +122,31 @@ func TestPair(t *testing.T) {
 			change: func(spoke, _ *peering.Network) {
 				spoke.Halves = []peering.Half{{Network: spoke.ID, Remote: id("other"), Name: strings.ToUpper(peering.Name(group, id("hub")))}}
 			}},
+		{name: "name-at-the-hub-leads-elsewhere", code: peering.CodeNameTaken, text: "of hub leads to " + base + "other",
+			change: func(_, hub *peering.Network) {
+				hub.Halves = []peering.Half{{Network: hub.ID, Remote: id("other"), Name: peering.Name(group, id("spoke"))}}
+			}},
+		{name: "overlap-of-a-network-that-is-being-changed", code: peering.CodeOverlap, text: "overlaps",
+			change: func(_, hub *peering.Network) { hub.Prefixes, hub.State = prefixes("10.0.0.0/8"), "Updating" }},
+		{name: "half-is-being-made", pair: pair{own, own}, code: peering.CodeBusy, change: func(_, hub *peering.Network) { hub.Halves[0].Provisioning = "Creating" }},
+		{name: "half-is-being-deleted", pair: pair{own, own}, code: peering.CodeBusy, change: func(_, hub *peering.Network) { hub.Halves[0].Provisioning = "Deleting" }},
+		{name: "canceled", pair: pair{own, own}, steps: "write hub", change: func(_, hub *peering.Network) { hub.Halves[0].Provisioning = "Canceled" }},
 		{name: "level-says-local", pair: pair{own, own}, steps: "write spoke sync",
 			change: func(spoke, _ *peering.Network) { spoke.Halves[0].Sync = peering.LocalNotInSync }},
 		{name: "level-says-remote", pair: pair{own, own}, steps: "write hub sync",
 			change: func(spoke, _ *peering.Network) { spoke.Halves[0].Sync = peering.RemoteNotInSync }},
 		{name: "level-says-both", pair: pair{own, own}, steps: "write spoke sync, write hub sync",
 			change: func(_, hub *peering.Network) { hub.Halves[0].Sync = peering.LocalAndRemoteNotInSync }},
+		{name: "level-of-a-half-that-stands-alone", pair: pair{own, {}}, steps: "create hub",
+			change: func(spoke, _ *peering.Network) { spoke.Halves[0].Sync = peering.LocalNotInSync }},
+		{name: "level-of-halves-that-are-not-connected", pair: pair{with(own, initiated), with(own, initiated)}, steps: "write spoke",
+			change: func(_, hub *peering.Network) { hub.Halves[0].Sync = peering.LocalNotInSync }},
+		{name: "nothing-known-of-what-was-taken-over", pair: pair{own, own}, change: func(spoke, _ *peering.Network) { spoke.Halves[0].Taken = nil }},
+		{name: "nothing-known-of-the-address-space", pair: pair{own, own}, change: func(spoke, _ *peering.Network) { spoke.Prefixes = nil }},
+		{name: "address-spaces-say-more-than-the-level-of-the-spoke", pair: pair{with(own, func(l *link) { l.stale = true }), own}, steps: "write spoke sync",
+			change: func(spoke, hub *peering.Network) {
+				spoke.Halves[0].Sync, hub.Halves[0].Sync = peering.RemoteNotInSync, peering.LocalNotInSync
+			}},
 		{name: "address-spaces-say-more-than-the-level", pair: pair{own, with(own, func(l *link) { l.stale = true })}, steps: "write hub sync",
 			change: func(spoke, hub *peering.Network) {
 				// The other reading of the words.
@@ -131,6 +156,11 @@ func TestPair(t *testing.T) {
 			change: func(spoke, hub *peering.Network) {
 				hub.Prefixes = prefixes("10.1.0.0/16", "10.3.0.0/16")
 				spoke.Halves[0].Taken = prefixes("10.3.0.0/16", "10.1.0.0/16")
+			}},
+		{name: "another-order-of-what-was-taken-over", pair: pair{own, own},
+			change: func(spoke, hub *peering.Network) {
+				hub.Prefixes = prefixes("10.3.0.0/16", "10.1.0.0/16")
+				spoke.Halves[0].Taken = prefixes("10.1.0.0/16", "10.3.0.0/16")
 			}},
 		{name: "a-peering-of-subnets-has-less-than-the-network", pair: pair{good, good},
 			change: func(spoke, _ *peering.Network) {
@@ -145,14 +175,22 @@ func TestPair(t *testing.T) {
 			if tt.change != nil {
 				tt.change(&spoke, &hub)
 			}
+			before := [2]peering.Network{clone(spoke), clone(hub)}
 			p := want("hub").Pair(spoke, hub)
+			if d := diff(before, [2]peering.Network{spoke, hub}); d != "" {
+				t.Errorf("Pair() changes what it is given:\n%s", d)
+			}
 			if got := stepWords(p.Steps); got != tt.steps {
 				t.Errorf("Pair() does %q, want %q", got, tt.steps)
 			}
+			var why []string
 			for _, s := range p.Steps {
-				if s.Why == "" {
+				if why = append(why, s.Why); s.Why == "" {
 					t.Errorf("nothing says why to %s at the %s", s.Op, s.Side)
 				}
+			}
+			if got := strings.Join(why, ", "); tt.why != "" && got != tt.why {
+				t.Errorf("Pair() says why: %q, want %q", got, tt.why)
 			}
 			switch {
 			case tt.code == "" && p.Problem != nil:
@@ -164,6 +202,15 @@ func TestPair(t *testing.T) {
 	}
 }
 
+// clone is a copy that shares nothing that could be sorted.
+func clone(n peering.Network) peering.Network {
+	n.Prefixes, n.Halves = slices.Clone(n.Prefixes), slices.Clone(n.Halves)
+	for i := range n.Halves {
+		n.Halves[i].Taken = slices.Clone(n.Halves[i].Taken)
+	}
+	return n
+}
+
 func TestReplanFollowsWhatChangedMeanwhile(t *testing.T) {
 	spoke, hub := pair{}.networks()
 	untagged := spoke
@@ -171,6 +218,11 @@ func TestReplanFollowsWhatChangedMeanwhile(t *testing.T) {
 	begun := want("hub").Pair(spoke, hub)
 	own := link{state: peering.Connected, own: true, access: true, forwarded: true}
 	ownSpoke, ownHub := pair{own, own}.networks()
+	busyHub, goneHub := clone(ownHub), clone(ownHub)
+	busyHub.Halves[0].Provisioning, goneHub.Halves[0].State = "Updating", peering.Disconnected
+	theirs := own
+	theirs.own = false
+	theirSpoke, _ := pair{theirs, own}.networks()
 	removal := want("hub")
 	removal.Remove = true
 	gone := peering.PairPlan{Spoke: spoke.ID, Hub: hub.ID}
@@ -181,15 +233,19 @@ func TestReplanFollowsWhatChangedMeanwhile(t *testing.T) {
 		spoke, hub *peering.Network
 		steps      string
 		code       peering.Code
+		text       string
 	}{
-		{"as-before", want("hub"), begun, &spoke, &hub, "create spoke, create hub", ""},
-		{"made-by-somebody", want("hub"), begun, &ownSpoke, &ownHub, "", ""},
-		{"deleted", want("hub"), begun, nil, &hub, "", peering.CodeGone},
-		{"not-selected-any-more", want("hub"), begun, &untagged, &hub, "", peering.CodeGone},
-		{"no-hub-any-more", want("other"), begun, &spoke, &hub, "", peering.CodeGone},
-		{"hub-deleted", want("hub"), begun, &spoke, nil, "", peering.CodeUnread},
-		{"wanted-again", removal, gone, &ownSpoke, &ownHub, "", peering.CodeKept},
-		{"still-not-wanted", removal, gone, new(without(ownSpoke)), &ownHub, "delete spoke, delete hub", ""},
+		{"as-before", want("hub"), begun, &spoke, &hub, "create spoke, create hub", "", ""},
+		{"made-by-somebody", want("hub"), begun, &ownSpoke, &ownHub, "", "", ""},
+		{"deleted", want("hub"), begun, nil, &hub, "", peering.CodeGone, "network spoke does not exist any more"},
+		{"not-selected-any-more", want("hub"), begun, &untagged, &hub, "", peering.CodeGone, "network spoke is not selected any more"},
+		{"no-hub-any-more", want("other"), begun, &spoke, &hub, "", peering.CodeGone, "not selected"},
+		{"hub-deleted", want("hub"), begun, &spoke, nil, "", peering.CodeUnread, "network hub of the member does not exist"},
+		{"wanted-again", removal, gone, &ownSpoke, &ownHub, "", peering.CodeKept, "wanted again"},
+		{"still-not-wanted", removal, gone, new(without(ownSpoke)), &ownHub, "delete spoke, delete hub", "", ""},
+		{"not-wanted-and-being-written", removal, gone, new(without(ownSpoke)), &busyHub, "", peering.CodeBusy, "is Updating"},
+		{"not-wanted-and-half-of-it-somebodys", removal, gone, new(without(theirSpoke)), &ownHub, "", peering.CodeKept, "to-hub of spoke was not made by hopguard"},
+		{"not-wanted-and-gone", removal, gone, nil, &goneHub, "delete hub", "", ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -197,8 +253,8 @@ func TestReplanFollowsWhatChangedMeanwhile(t *testing.T) {
 			if got := stepWords(p.Steps); got != tt.steps {
 				t.Errorf("Replan() does %q, want %q", got, tt.steps)
 			}
-			if tt.code == "" && p.Problem != nil || tt.code != "" && (p.Problem == nil || p.Problem.Code != tt.code) {
-				t.Errorf("Replan() has the problem %+v, want %q", p.Problem, tt.code)
+			if tt.code == "" && p.Problem != nil || tt.code != "" && (p.Problem == nil || p.Problem.Code != tt.code || !strings.Contains(p.Problem.Text, tt.text)) {
+				t.Errorf("Replan() has the problem %+v, want %s: %s", p.Problem, tt.code, tt.text)
 			}
 		})
 	}

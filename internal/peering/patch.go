@@ -2,6 +2,7 @@ package peering
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"hopguard/internal/appliance"
@@ -23,33 +24,35 @@ func Create(remote appliance.ResourceID) []byte {
 		} `json:"properties"`
 	}
 	body.Properties.Remote, body.Properties.Access, body.Properties.Forwarded = id{remote}, true, true
-	text, err := json.Marshal(body)
-	if err != nil {
-		panic(fmt.Sprintf("peering: %v", err)) // strings and booleans always encode
-	}
-	return text
+	return encode(body)
 }
 
 // Patch returns a half's JSON with the flags set to true. All other members stay as
 // they were, known or not.
 func Patch(raw []byte, flags []string) ([]byte, error) {
 	var top, props map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &top); err != nil {
-		return nil, fmt.Errorf("patch peering: %w", err)
+	err := json.Unmarshal(raw, &top)
+	if err == nil {
+		err = json.Unmarshal(top["properties"], &props)
 	}
-	if err := json.Unmarshal(top["properties"], &props); err != nil {
-		return nil, fmt.Errorf("patch peering: properties: %w", err)
+	if err == nil && props == nil {
+		err = errors.New("it has no properties")
 	}
-	if props == nil {
-		return nil, fmt.Errorf("patch peering: no properties in %.80q", raw)
+	if err != nil {
+		return nil, fmt.Errorf("patch peering %.80q: %w", raw, err)
 	}
 	for _, f := range flags {
 		props[f] = json.RawMessage("true")
 	}
-	inner, err := json.Marshal(props)
+	top["properties"] = encode(props)
+	return encode(top), nil
+}
+
+// encode encodes what always can be: strings, booleans, and JSON that was decoded.
+func encode(v any) []byte {
+	text, err := json.Marshal(v)
 	if err != nil {
-		return nil, fmt.Errorf("patch peering: %w", err)
+		panic(fmt.Sprintf("peering: encode %T: %v", v, err))
 	}
-	top["properties"] = inner
-	return json.Marshal(top)
+	return text
 }

@@ -46,22 +46,24 @@ func newBook(w Want, v View) *book {
 	return b
 }
 
-// selected are the ids of the networks to be peered, in order. Networks that could
-// not be read are among them, so that they are reported.
+// selected are the ids of the networks to be peered. Networks that could not be read
+// are among them, so that they are reported.
 func (b *book) selected() []appliance.ResourceID {
 	var out []appliance.ResourceID
-	for _, n := range b.view.Networks {
-		if b.want.Selection.Selects(n.ID, n.Tags) {
-			out = append(out, n.ID)
+	seen := map[string]bool{}
+	add := func(id appliance.ResourceID, tags map[string]string) {
+		if b.want.Selection.Selects(id, tags) && !seen[id.Key()] {
+			seen[id.Key()] = true
+			out = append(out, id)
 		}
+	}
+	for _, n := range b.view.Networks {
+		add(n.ID, n.Tags)
 	}
 	for _, u := range b.view.Unread {
-		if _, read := b.networks[u.Network.Key()]; !read && b.want.Selection.Selects(u.Network, u.Tags) {
-			out = append(out, u.Network)
-		}
+		add(u.Network, u.Tags)
 	}
-	slices.SortFunc(out, func(x, y appliance.ResourceID) int { return cmp.Compare(x.Key(), y.Key()) })
-	return slices.CompactFunc(out, appliance.ResourceID.Equal)
+	return out
 }
 
 func (b *book) network(id appliance.ResourceID) NetworkPlan {

@@ -87,7 +87,7 @@ func TestPlan(t *testing.T) {
 		{name: "no-hub", hubs: "", view: view(x), problems: "no-hub: the network of no member is known\n"},
 		{name: "a-hub-that-is-not-there", hubs: "a b", view: view(a, x), steps: "x-a: " + bothHalves,
 			problems: "x-b: unread: network " + base + "b was not read: it does not exist\n"},
-		{name: "a-hub-that-was-not-read", hubs: "b", view: peering.View{Networks: []peering.Network{x}, Unread: []peering.Unread{{Network: id("B"), Why: "403 AuthorizationFailed"}}},
+		{name: "a-hub-that-was-not-read", hubs: "b", view: peering.View{Networks: []peering.Network{x}, Unread: []peering.Unread{{Network: id("c"), Why: "another one"}, {Network: id("B"), Why: "403 AuthorizationFailed"}}},
 			problems: "x-b: unread: network " + base + "b was not read: 403 AuthorizationFailed\n"},
 		{name: "a-hub-of-an-unread-subscription", hubs: "b", view: peering.View{Networks: []peering.Network{x}},
 			problems: "x-b: unread: network " + base + "b was not read: its subscription was not read whole\n"},
@@ -104,6 +104,15 @@ func TestPlan(t *testing.T) {
 			z, hub := join(pair{link{state: peering.Initiated, own: true, access: true, forwarded: true}, {}}, tagged("z", "10.10.1.0/24"), a)
 			return view(hub, z, x)
 		}(), steps: "z-a: create hub\n", problems: "x-a: overlap: 10.10.0.0/16 of x overlaps 10.10.1.0/24 of " + base + "z, which is peered with a\n"},
+		{name: "what-has-a-half-comes-first", hubs: "a b", view: func() peering.View {
+			half := link{state: peering.Initiated, own: true, access: true, forwarded: true}
+			z, hub := join(pair{half, {}}, tagged("z", "10.12.0.0/16"), a)
+			y2, hub2 := join(pair{{}, half}, y, b)
+			return view(hub, hub2, z, x, y2)
+		}(), steps: "y-b: create spoke\nz-a: create hub\nx-a: " + bothHalves + "x-b: " + bothHalves + "y-a: " + bothHalves + "z-b: " + bothHalves},
+		{name: "removals-come-in-their-place", hubs: "a", view: view(aWithX, unselectedX, y, tagged("w", "10.20.0.0/16")), change: remove,
+			steps: "w-a: " + bothHalves + "x-a: delete spoke, delete hub\ny-a: " + bothHalves},
+		{name: "read-in-part-and-not", hubs: "a", view: peering.View{Networks: []peering.Network{a, x}, Unread: []peering.Unread{{Network: id("X"), Tags: x.Tags}}}, steps: "x-a: " + bothHalves},
 		{name: "hubs-overlap", hubs: "a b", view: view(a, hubNetwork("b", "10.0.0.0/14"), tagged("x", "192.168.0.0/16")), steps: "x-a: " + bothHalves,
 			problems: "x-b: overlap: 10.0.0.0/14 of b overlaps 10.1.0.0/16 of " + base + "a, which is peered with x\n"},
 		{name: "limit", hubs: "a", view: view(full, y, x), change: limit3, steps: "x-a: " + bothHalves,
