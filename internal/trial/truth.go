@@ -115,8 +115,8 @@ type jump struct {
 
 // patience is how long something must have lasted before a tick for the tick to know.
 func (j *judge) patience(a *actor) time.Duration {
-	clear := time.Now().Add(-2 * stale)
-	if j.blurred.Before(clear) && a.sight.blurred.Before(clear) && a.born.Before(clear) {
+	since := time.Now().Add(-2 * stale)
+	if j.blurred.Before(since) && a.sight.blurred.Before(since) && a.born.Before(since) {
 		return sharp
 	}
 	d := stale
