@@ -208,7 +208,7 @@ func (w *world) strikeAzure(length time.Duration) {
 		azuresim.Fault500, azuresim.Fault502, azuresim.Fault503, azuresim.Fault504, azuresim.FaultReset, azuresim.FaultTimeout,
 		azuresim.FaultSlowBody, azuresim.FaultGarbage, azuresim.FaultFailedPoll, azuresim.FaultLaggingList,
 	}
-	f := azuresim.Fault{Kind: kinds[w.rng.IntN(len(kinds))], Duration: length, Params: map[string]string{}}
+	f := azuresim.Fault{Kind: kinds[w.rng.IntN(len(kinds))], Duration: length, Path: "^/subscriptions", Params: map[string]string{}}
 	f.Method = []string{"", "", "PUT", "GET"}[w.rng.IntN(4)]
 	if w.rng.IntN(2) == 0 {
 		f.Probability = 0.2 + 0.6*w.rng.Float64()

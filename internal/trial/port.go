@@ -76,6 +76,15 @@ func (p *port) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		return result{words: words}
 	}
+	if c.side == toAzure && !strings.HasPrefix(req.URL.Path, "/subscriptions") {
+		// Several goroutines of a process wait for one token. Which of them asks again
+		// after trouble is a matter of chance, so there is none.
+		if p.turn.gone(p.actor) {
+			return nil, errGone
+		}
+		resp, err, _ = send(carrier, req, body, true)
+		return resp, err
+	}
 	p.turn.pass(req.Context(), c)
 	if resp != nil {
 		resp.Body = p.read(req.Context(), c, resp.Body)

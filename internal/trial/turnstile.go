@@ -170,6 +170,13 @@ func (t *turnstile) kill(a *actor) {
 	a.dead = true
 }
 
+// gone reports whether an actor is dead.
+func (t *turnstile) gone(a *actor) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return a.dead
+}
+
 // note keeps what a living actor has reported, until the driver looks.
 func (t *turnstile) note(r report) {
 	t.mu.Lock()
