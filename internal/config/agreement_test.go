@@ -118,6 +118,9 @@ func TestSchemaAndLoadAgreeOnValues(t *testing.T) {
 		"store.container":                  {"", 1, nil},
 		"store.create":                     {false, "true", nil},
 		"replicas":                         {nil, map[string]any{}, []any{}, map[string]any{"x": 1}},
+		"functions":                        {nil, map[string]any{}, []any{}, map[string]any{"x": 1}},
+		"functions.watch":                  {"0s", "25s", "2m", "-25s", "25", 25, nil},
+		"functions.fanOut":                 {true, false, "true", nil},
 		"log.level":                        {"debug", "trace", ""},
 		"api.listen":                       {":80", "a:80", "[::1]:80", "a", "80", "", 80},
 	} {

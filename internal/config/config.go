@@ -25,6 +25,8 @@ type Config struct {
 	Store Store `yaml:"store"`
 	// Replicas says how several controllers share the groups.
 	Replicas Replicas `yaml:"replicas"`
+	// Functions says how the invocations of an Azure Functions app look after the groups.
+	Functions Functions `yaml:"functions"`
 	// Log says what is logged, and how.
 	Log Log `yaml:"log"`
 	// API says where the HTTP API, dashboard and metrics listen.

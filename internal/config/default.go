@@ -7,13 +7,14 @@ import (
 )
 
 // Default returns every setting that has a default outside the groups: the public cloud, the credential chain, a file
-// store, no API. It has no groups.
+// store, a watch that ends before a timer of 30 s fires again, no API. It has no groups.
 func Default() Config {
 	return Config{
-		Azure:  Azure{Cloud: CloudPublic, Credential: CredentialDefault, Timeout: 30 * time.Second},
-		Meraki: Meraki{RequestsPerSecond: 5},
-		Store:  Store{Kind: StoreFile},
-		Log:    Log{Level: LevelInfo, Format: FormatAuto},
+		Azure:     Azure{Cloud: CloudPublic, Credential: CredentialDefault, Timeout: 30 * time.Second},
+		Meraki:    Meraki{RequestsPerSecond: 5},
+		Store:     Store{Kind: StoreFile},
+		Functions: Functions{Watch: 25 * time.Second},
+		Log:       Log{Level: LevelInfo, Format: FormatAuto},
 	}
 }
 

@@ -45,6 +45,7 @@ func (c Config) check() []finding {
 	r.meraki(c.Meraki)
 	r.events(c)
 	r.store(c.Store, c.Replicas)
+	r.functions(c.Functions)
 	r.word("log.level", c.Log.Level)
 	r.word("log.format", c.Log.Format)
 	if c.API.Listen != "" && !validAddress(c.API.Listen, 0, true) {

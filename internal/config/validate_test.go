@@ -172,7 +172,7 @@ func TestValidateAzure(t *testing.T) {
 	})
 }
 
-func TestValidateLogAPI(t *testing.T) {
+func TestValidateLogAPIFunctions(t *testing.T) {
 	refuse(t, "rules-rest.txt", []rule{
 		{name: "unknown-level", change: func(c *config.Config) { c.Log.Level = "warning" }},
 		{name: "unknown-format", change: func(c *config.Config) { c.Log.Format = "logfmt" }},
@@ -180,6 +180,8 @@ func TestValidateLogAPI(t *testing.T) {
 		{name: "listen-with-a-named-port", change: func(c *config.Config) { c.API.Listen = ":http" }},
 		{name: "listen-with-a-bad-port", change: func(c *config.Config) { c.API.Listen = ":65536" }},
 		{name: "listen-with-a-scheme", change: func(c *config.Config) { c.API.Listen = "http://:80" }},
+		{name: "a-watch-before-it-has-begun", change: func(c *config.Config) { c.Functions.Watch = -time.Second }},
+		{name: "a-watch-without-time-for-a-switch", change: func(c *config.Config) { c.Functions.Watch = 121 * time.Second }},
 	})
 }
 

@@ -84,7 +84,7 @@ func value(t *testing.T, path string) string {
 		"azure.audience": "https://arm.example", "azure.caFile": "testdata/ca.pem", "azure.credential": "client-secret",
 		"azure.tenantID": guid, "azure.clientID": guid, "azure.clientSecret": "hunter2", "azure.clientSecretEnv": "HOPGUARD_AZURE_TENANTID",
 		"azure.clientSecretFile": "testdata/ca.pem", "azure.tokenFile": "testdata/ca.pem", "azure.subscriptions": guid + "," + subscription,
-		"azure.parallel": "7", "azure.timeout": "7s", "store.kind": "memory", "store.path": "/x", "log.level": "debug",
+		"azure.parallel": "7", "azure.timeout": "7s", "store.kind": "memory", "store.path": "/x", "log.level": "debug", "functions.watch": "0s", "functions.fanOut": "true",
 		"log.format": "json", "api.listen": ":8080", "meraki.baseURL": "http://localhost:8080/api/v1", "meraki.caFile": "testdata/ca.pem",
 		"meraki.organization": "7654321", "meraki.key": "hunter2", "meraki.keyEnv": "HOPGUARD_MERAKI_ORGANIZATION",
 		"meraki.keyFile": "testdata/ca.pem", "meraki.keyVault": vault, "meraki.requestsPerSecond": "2.5",
