@@ -69,7 +69,7 @@ func (k Check) within(interval string) Check {
 }
 
 // Complete returns the configuration with what follows from other settings filled in where it is empty: the preferred
-// member is the first, the tag value is the group's name, a group without checks reads vm-status, a check is named after
+// member is the first, a tag value is the group's name, networks are read each minute, a group without checks reads vm-status, a check is named after
 // its kind and says nothing after three intervals and a timeout, a witness has 2 s or as much as the checks' interval allows,
 // a window is in UTC, the Meraki key is in its usual variable, a file store has its usual folder, and a blob store its usual
 // prefix, timeout and lease. Load and Import have done it.
@@ -90,6 +90,7 @@ func (g Group) complete() Group {
 	if g.Routes.Tag.Value == "" {
 		g.Routes.Tag.Value = g.Name
 	}
+	g.Spokes = g.Spokes.complete(g.Name)
 	g.Checks = slices.Clone(g.Checks)
 	if len(g.Checks) == 0 {
 		g.Checks = []Check{DefaultCheck(KindVMStatus)}

@@ -15,6 +15,8 @@ type Group struct {
 	Members []Member `yaml:"members"`
 	// Routes selects the route tables, and what may change in them.
 	Routes Routes `yaml:"routes"`
+	// Spokes selects the workload networks that are peered with those of the members.
+	Spokes Spokes `yaml:"spokes"`
 	// Checks tell whether a member is well. After loading there is at least one.
 	Checks []Check `yaml:"checks"`
 	// Vote says how many failed checks make a member down.
@@ -66,11 +68,11 @@ type Routes struct {
 	Critical []Ref `yaml:"critical"`
 }
 
-// Tag is a resource tag: a table without the name and the value is never written.
+// Tag is a resource tag: a resource without the name and the value is not the group's, and a table is never written.
 type Tag struct {
 	// Name of the tag; Azure ignores its letter case.
 	Name string `yaml:"name"`
-	// Value of the tag; letter case counts. After loading it is never empty.
+	// Value of the tag; letter case counts. After loading it is never empty where there is a name.
 	Value string `yaml:"value"`
 }
 

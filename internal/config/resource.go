@@ -14,10 +14,11 @@ type Ref string
 
 // The types of resources that a configuration names.
 const (
-	typeVM     = "Microsoft.Compute/virtualMachines"
-	typeNIC    = "Microsoft.Network/networkInterfaces"
-	typeSubnet = "Microsoft.Network/virtualNetworks/subnets"
-	typeTable  = "Microsoft.Network/routeTables"
+	typeVM      = "Microsoft.Compute/virtualMachines"
+	typeNIC     = "Microsoft.Network/networkInterfaces"
+	typeNetwork = "Microsoft.Network/virtualNetworks"
+	typeSubnet  = "Microsoft.Network/virtualNetworks/subnets"
+	typeTable   = "Microsoft.Network/routeTables"
 )
 
 // Patterns of names and ids; schema.json says the same.

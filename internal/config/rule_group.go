@@ -181,15 +181,19 @@ func (r *rules) ref(path string, ref Ref, resourceType, what string) {
 	}
 }
 
+// tag finds what is wrong in a tag. Its value follows from the group's name, whose lack is reported there.
+func (r *rules) tag(at string, tag Tag, group string) {
+	if tag.Name == "" || len([]rune(tag.Name)) > maxTagName || strings.ContainsAny(tag.Name, `<>%&\?/`) || strings.TrimSpace(tag.Name) != tag.Name {
+		r.add(at+".name", tag.Name, fmt.Sprintf(`at most %d characters, none of <>%%&\?/, no space around`, maxTagName))
+	}
+	if tag.Value == "" && group != "" || len([]rune(tag.Value)) > maxTagValue {
+		r.add(at+".value", tag.Value, fmt.Sprintf("a text of at most %d characters", maxTagValue))
+	}
+}
+
 // routes finds what is wrong in the selection of tables and routes.
 func (r *rules) routes(at string, g Group) {
-	tag := g.Routes.Tag
-	if tag.Name == "" || len([]rune(tag.Name)) > maxTagName || strings.ContainsAny(tag.Name, `<>%&\?/`) || strings.TrimSpace(tag.Name) != tag.Name {
-		r.add(at+".tag.name", tag.Name, fmt.Sprintf(`at most %d characters, none of <>%%&\?/, no space around`, maxTagName))
-	}
-	if tag.Value == "" && g.Name != "" || len([]rune(tag.Value)) > maxTagValue {
-		r.add(at+".tag.value", tag.Value, fmt.Sprintf("a text of at most %d characters", maxTagValue))
-	}
+	r.tag(at+".tag", g.Routes.Tag, g.Name)
 	names := make(map[string]string)
 	for i, name := range g.Routes.Names {
 		path := fmt.Sprintf("%s.names[%d]", at, i)

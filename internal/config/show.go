@@ -55,6 +55,7 @@ func (c Config) implied() Config {
 		if g.Routes.Tag.Value == g.Name {
 			g.Routes.Tag.Value = ""
 		}
+		g.Spokes = g.Spokes.implied(g.Name)
 		if g.Witness.Timeout == g.witnessTimeout() {
 			g.Witness.Timeout = 0
 		}
