@@ -36,8 +36,12 @@ func (rq *request) permission() string {
 		return "Microsoft.Resources/subscriptions/providers/read"
 	case "operations", "operationResults":
 		return t.namespace + "/locations/" + t.special + "/read"
-	case "locks":
-		return "Microsoft.Authorization/locks/" + verb
+	case "locks", "roleDefinitions", "roleAssignments":
+		return "Microsoft.Authorization/" + t.special + "/" + verb
+	case "agreements":
+		return "Microsoft.MarketplaceOrdering/offertypes/publishers/offers/plans/agreements/" + strings.Replace(verb, "action", "write", 1)
+	case "checkName":
+		return t.namespace + "/checknameavailability/" + strings.Replace(verb, "action", "read", 1)
 	default:
 		return ""
 	}
@@ -67,7 +71,7 @@ func (s *Sim) authorize(rq *request) *reply {
 		return nil
 	}
 	if allowed(rq.principal, action, rq.target.scope) {
-		return nil
+		return s.denied(rq, action, rq.target.scope)
 	}
 	return rq.forbidden(action, rq.target.scope)
 }

@@ -78,6 +78,11 @@ type Sim struct {
 	indexes       map[string][]*resource
 	operations    map[string]*operation
 	locks         []Lock
+	roles         []*roleDefinition
+	assigned      []*roleAssignment
+	given         map[*Principal][]Assignment // what the world grants, without assignments
+	visibleFrom   map[string]time.Time        // when the directory's readers see a new principal, by object id
+	accepted      map[string]bool             // terms in the marketplace: subscription/publisher/offer/plan
 	buckets       map[string]*bucket
 	windows       map[string]*window
 	tokens        map[string]claims
@@ -109,6 +114,7 @@ func New(w World, o Options) (*Sim, error) {
 		rng: rand.New(rand.NewPCG(o.Seed, 1)), faultRNG: rand.New(rand.NewPCG(o.Seed, 2)),
 		resources: map[string]*resource{}, indexes: map[string][]*resource{}, operations: map[string]*operation{},
 		buckets: map[string]*bucket{}, windows: map[string]*window{}, tokens: map[string]claims{}, outages: map[string]bool{},
+		roles: builtInRoles(), given: map[*Principal][]Assignment{}, visibleFrom: map[string]time.Time{}, accepted: map[string]bool{},
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -150,7 +156,7 @@ func (s *Sim) ref() string { return strings.ToUpper(strings.ReplaceAll(s.guid(),
 func (s *Sim) locations() []string {
 	var list []string
 	for _, r := range s.resources {
-		if r.location != "" && !slices.Contains(list, r.location) {
+		if r.location != "" && r.location != "global" && !slices.Contains(list, r.location) {
 			list = append(list, r.location)
 		}
 	}

@@ -152,12 +152,21 @@ func (s *Sim) checkVersion(rq *request) *reply {
 		known = t.kind.versions
 	case t.special == "locks":
 		known, own = lockVersions(), true
+	case t.special == "roleDefinitions" || t.special == "roleAssignments":
+		known, own = roleVersions(), true
+	case t.special == "agreements":
+		known, own = []string{"2015-06-01", "2021-01-01"}, true
+	case t.special == "checkName":
+		known, own = append(webVersions(), storageVersions()...), true
 	case t.special == "graph":
 		known, own = graphVersions(), true
 	case t.special == "operations" || t.special == "operationResults":
 		known = networkVersions()
-		if t.namespace == "Microsoft.Compute" {
+		switch op := s.operations[t.name]; {
+		case t.namespace == "Microsoft.Compute":
 			known = computeVersions()
+		case op != nil && op.kind.plain != nil:
+			known = op.kind.versions
 		}
 	default:
 		known, own = resourceVersions(), true
@@ -259,7 +268,7 @@ func (s *Sim) execute(rq *request) *reply {
 		switch {
 		case !ok:
 			return rq.gateway(http.StatusNotFound, "InvalidResourceType", "The resource type '"+t.action+"' could not be found in the namespace '"+t.namespace+"' for api version '"+rq.apiVersion+"'.")
-		case a.method != rq.http.Method:
+		case a.method != "" && a.method != rq.http.Method:
 			return s.refuseMethod(rq)
 		case r == nil:
 			return s.notFound(rq)

@@ -22,9 +22,10 @@ type kind struct {
 	name     string
 	versions []string // oldest first
 	compute  bool
-	child    bool // lives in a parent
-	inner    bool // is part of its parent's document (routes): the store does not hold it
-	quiet    bool // its writes carry no Azure-AsyncNotification
+	child    bool   // lives in a parent
+	inner    bool   // is part of its parent's document (routes): the store does not hold it
+	quiet    bool   // its writes carry no Azure-AsyncNotification
+	plain    *plain // of the types whose document is all there is
 	finish   func(r *resource) object
 	get      handler
 	put      handler
@@ -73,6 +74,11 @@ func (s *Sim) newKinds() map[string]*kind {
 	} {
 		kinds[lower(k.name)] = k
 	}
+	for _, more := range [][]*plain{s.storageKinds(), s.identityKinds(), s.webKinds(), s.monitorKinds(), s.applicationKinds()} {
+		for _, p := range more {
+			kinds[lower(p.name)] = p.kind(s)
+		}
+	}
 	return kinds
 }
 
@@ -113,6 +119,11 @@ func resourceVersions() []string {
 // lockVersions are the api-versions of Microsoft.Authorization/locks.
 func lockVersions() []string {
 	return []string{"2015-01-01", "2016-09-01", "2017-04-01", "2020-05-01"}
+}
+
+// roleVersions are the api-versions of role definitions and assignments.
+func roleVersions() []string {
+	return []string{"2015-07-01", "2018-01-01-preview", "2020-04-01-preview", "2022-04-01", "2022-05-01-preview"}
 }
 
 // graphVersions are the api-versions of Resource Graph.

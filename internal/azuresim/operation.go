@@ -83,10 +83,7 @@ func dotNetTicks(t time.Time) int64 {
 
 // url is the address under which the operation is polled; collection is operations or operationResults.
 func (op *operation) url(s *Sim, rq *request, collection string, monitor bool) string {
-	namespace := "Microsoft.Network"
-	if op.compute {
-		namespace = "Microsoft.Compute"
-	}
+	namespace := op.kind.namespace()
 	extra := ""
 	if op.compute {
 		extra = "p=" + op.monitorParam + "&"
@@ -151,7 +148,7 @@ func (op *operation) announce(s *Sim, rq *request, rep *reply, withLocation bool
 // poll answers a GET on an operation's address. Network says only its status; Compute also when, and its name.
 func (s *Sim) poll(rq *request, collection string) *reply {
 	op := s.operations[rq.target.name]
-	if op == nil || op.compute != (rq.target.namespace == "Microsoft.Compute") || op.sub != rq.target.sub {
+	if op == nil || op.kind.namespace() != rq.target.namespace || op.sub != rq.target.sub {
 		// An expired or unknown operation is a 404 [U].
 		return rq.gateway(http.StatusNotFound, "NotFound", "The operation '"+rq.target.name+"' was not found.")
 	}

@@ -25,6 +25,10 @@ type Profile struct {
 	ListLag time.Duration `yaml:"listLag"`
 	// IndexLag is how far /resources and Resource Graph are behind.
 	IndexLag time.Duration `yaml:"indexLag"`
+	// RoleDelay is from a role assignment to the rights it grants.
+	RoleDelay time.Duration `yaml:"roleDelay"`
+	// DirectoryLag is from a new identity to its being known to role assignments.
+	DirectoryLag time.Duration `yaml:"directoryLag"`
 	// RetryAfter is sent with Network writes and their unfinished polls, in whole seconds.
 	RetryAfter time.Duration `yaml:"retryAfter"`
 	// ComputeRetryAfter is sent with Compute actions, in whole seconds.
@@ -33,12 +37,13 @@ type Profile struct {
 	ComputePollRetryAfter time.Duration `yaml:"computePollRetryAfter"`
 }
 
-// ProfileDefault is the cloud of 2026 with tables that have subnets: 2 s writes, Retry-After 2, routes in effect 3 s later.
+// ProfileDefault is the cloud of 2026 with tables that have subnets: 2 s writes, Retry-After 2, routes in effect 3 s later. For how
+// long a role takes to be in effect Microsoft names ten minutes at most; 30 s is taken.
 func ProfileDefault() Profile {
 	return Profile{
 		RequestLatency: 20 * time.Millisecond, WriteTime: 2 * time.Second, FabricDelay: 3 * time.Second,
 		VMActionTime: 8 * time.Second, BootTime: 5 * time.Second, PeeringTime: 11 * time.Second, NICEffectiveTime: 3 * time.Second,
-		ListLag: time.Second, IndexLag: 30 * time.Second,
+		ListLag: time.Second, IndexLag: 30 * time.Second, RoleDelay: 30 * time.Second, DirectoryLag: 15 * time.Second,
 		RetryAfter: 2 * time.Second, ComputeRetryAfter: 10 * time.Second, ComputePollRetryAfter: 30 * time.Second,
 	}
 }
@@ -48,6 +53,7 @@ func ProfileFast() Profile {
 	return Profile{
 		RequestLatency: time.Millisecond, WriteTime: time.Second, FabricDelay: 500 * time.Millisecond,
 		VMActionTime: time.Second, BootTime: 0, PeeringTime: time.Second, NICEffectiveTime: time.Second,
+		RoleDelay: time.Second, DirectoryLag: time.Second,
 		RetryAfter: 2 * time.Second, ComputeRetryAfter: 10 * time.Second, ComputePollRetryAfter: 30 * time.Second,
 	}
 }
@@ -58,7 +64,7 @@ func ProfileLegacy() Profile {
 	return Profile{
 		RequestLatency: 100 * time.Millisecond, WriteTime: 50 * time.Second, FabricDelay: 30 * time.Second,
 		VMActionTime: 40 * time.Second, BootTime: 60 * time.Second, PeeringTime: 21 * time.Second, NICEffectiveTime: 15 * time.Second,
-		ListLag: 5 * time.Second, IndexLag: 10 * time.Minute,
+		ListLag: 5 * time.Second, IndexLag: 10 * time.Minute, RoleDelay: 5 * time.Minute, DirectoryLag: time.Minute,
 		RetryAfter: 10 * time.Second, ComputeRetryAfter: 10 * time.Second, ComputePollRetryAfter: 30 * time.Second,
 	}
 }

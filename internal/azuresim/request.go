@@ -92,6 +92,14 @@ func (s *Sim) parse(path, method string) *target {
 		}
 		return nil
 	}
+	if scope, special, name, ok := cutRoles(segs); ok && len(scope) >= 2 && lower(scope[0]) == "subscriptions" {
+		t.special, t.name, t.coll = special, name, name == ""
+		t.sub, t.scope, t.namespace = scope[1], "/"+strings.Join(scope, "/"), "Microsoft.Authorization"
+		if len(scope) >= 4 && lower(scope[2]) == "resourcegroups" {
+			t.group = scope[3]
+		}
+		return t
+	}
 	switch lower(segs[0]) {
 	case "tenants":
 		if len(segs) == 1 {
@@ -204,6 +212,18 @@ func (s *Sim) parseProvider(t *target, rest []string, method string) *target {
 		}
 		return t
 	}
+	if t.namespace == "Microsoft.MarketplaceOrdering" && t.group == "" {
+		name, act, ok := cutAgreement(rest[1:])
+		if !ok {
+			return nil
+		}
+		t.special, t.name, t.action = "agreements", name, act
+		return t
+	}
+	if len(rest) == 2 && t.group == "" && lower(rest[1]) == "checknameavailability" && (t.namespace == "Microsoft.Web" || t.namespace == "Microsoft.Storage") {
+		t.special = "checkName"
+		return t
+	}
 	if lower(rest[1]) == "locations" {
 		if len(rest) != 5 || t.group != "" {
 			return nil
@@ -279,5 +299,8 @@ func (s *Sim) namespace(asked string) string {
 
 // namespaces are the providers that have something here.
 func namespaces() []string {
-	return []string{"Microsoft.Authorization", "Microsoft.Compute", "Microsoft.Network", "Microsoft.ResourceGraph", "Microsoft.Resources"}
+	return []string{
+		"Microsoft.Authorization", "Microsoft.Compute", "Microsoft.Insights", "Microsoft.ManagedIdentity", "Microsoft.MarketplaceOrdering", "Microsoft.Network",
+		"Microsoft.OperationalInsights", "Microsoft.ResourceGraph", "Microsoft.Resources", "Microsoft.Solutions", "Microsoft.Storage", "Microsoft.Web",
+	}
 }

@@ -1,6 +1,7 @@
 package azuresim
 
 import (
+	"maps"
 	"net/http"
 	"regexp"
 	"slices"
@@ -85,6 +86,11 @@ func (s *Sim) indexed() []*kind {
 	var list []*kind
 	for _, name := range []string{typeVM, typeNIC, typeRouteTable, typeNetwork} {
 		list = append(list, s.kinds[lower(name)])
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.kinds)) {
+		if k := s.kinds[name]; k.plain != nil && !k.child {
+			list = append(list, k)
+		}
 	}
 	return list
 }

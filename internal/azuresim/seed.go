@@ -89,6 +89,7 @@ func (b *seeder) scopes(w World) {
 		}
 		p.Roles = slices.Clone(p.Roles)
 		s.principals = append(s.principals, &p)
+		s.given[&p] = slices.Clone(p.Roles)
 	}
 }
 

@@ -21,14 +21,24 @@ func (s *Sim) special(rq *request) *reply {
 					return rep
 				}
 			}
-		} else if rep := s.throttleNetwork(rq, t.location); rep != nil {
-			return rep
+		} else if t.namespace == "Microsoft.Network" {
+			if rep := s.throttleNetwork(rq, t.location); rep != nil {
+				return rep
+			}
 		}
 		return s.poll(rq, t.special)
 	}
 	switch {
 	case t.special == "locks":
 		return s.lock(rq)
+	case t.special == "roleDefinitions":
+		return s.role(rq)
+	case t.special == "roleAssignments":
+		return s.assignment(rq)
+	case t.special == "agreements":
+		return s.agreement(rq)
+	case t.special == "checkName" && rq.http.Method == http.MethodPost:
+		return s.checkName(rq)
 	case t.special == "graph" && rq.http.Method == http.MethodPost:
 		return s.graph(rq)
 	case t.special == "providers" && t.action == "register":
@@ -90,12 +100,12 @@ func (s *Sim) listLocations(rq *request) *reply {
 // provider describes one namespace: its types, their api-versions and locations.
 func (s *Sim) provider(su *Subscription, namespace string) object {
 	types := []any{}
-	for _, name := range []string{typeGroup, typeRouteTable, typeRoute, typeNetwork, typeSubnet, typePeering, typeNIC, typeVM} {
-		k := s.kinds[lower(name)]
+	for _, key := range slices.Sorted(maps.Keys(s.kinds)) {
+		k := s.kinds[key]
 		if k.namespace() != namespace {
 			continue
 		}
-		_, typ, _ := strings.Cut(name, "/")
+		_, typ, _ := strings.Cut(k.name, "/")
 		var versions []string
 		for i := len(k.versions) - 1; i >= 0; i-- {
 			versions = append(versions, k.versions[i]) // newest first
@@ -144,6 +154,9 @@ func finishGroup(r *resource) object {
 	o := object{{"id", r.id}, {"name", r.name}, {"type", typeGroup}, {"location", r.location}}
 	if tags, ok := tagsOf(r.doc); ok {
 		o = append(o, member{"tags", tags})
+	}
+	if r.managedBy != "" {
+		o = append(o, member{"managedBy", r.managedBy})
 	}
 	return append(o, member{"properties", object{{"provisioningState", r.state}}})
 }
@@ -253,6 +266,8 @@ func (s *Sim) forget(r *resource, at time.Time) {
 		delete(s.fabric.tables, r.key)
 	case r.peering != nil:
 		s.disconnect(r, at)
+	case r.kind.plain != nil && r.kind.plain.gone != nil:
+		r.kind.plain.gone(r, at)
 	}
 	s.remove(r, at)
 }

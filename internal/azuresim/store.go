@@ -41,6 +41,8 @@ type resource struct {
 	vnet             *vnetState
 	subnet           *subnetState
 	peering          *peeringState
+	managedBy        string // of a resource group: the application whose publisher manages it
+	billing          object // of Application Insights
 }
 
 // version is what lists may still show: a document at the time when it became true.

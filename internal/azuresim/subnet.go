@@ -216,5 +216,8 @@ func (s *Sim) deleteSubnet(rq *request, r *resource) *reply {
 	if len(r.subnet.uses) > 0 {
 		return subnetInUse(rq, r)
 	}
+	if site := s.siteIn(r); site != nil {
+		return rq.networkError(http.StatusBadRequest, "InUseSubnetCannotBeDeleted", "Subnet "+r.name+" is in use by "+r.id+"/serviceAssociationLinks/legionservicelink and cannot be deleted. In order to delete the subnet, delete all the resources within the subnet. See aka.ms/deletesubnet.")
+	}
 	return s.deletion(rq, r, "DeleteSubnetOperation", s.profile.WriteTime, func(at time.Time) { s.dropChild(r, at) })
 }
