@@ -59,8 +59,8 @@ type Options struct {
 	// Rand spreads the starts of processes that begin together, and of checks; nil is
 	// the runtime's own source.
 	Rand *rand.Rand
-	// Backoff spreads the waits before a request to Azure is repeated; nil is the
-	// runtime's own source.
+	// Backoff spreads the waits before a request to Azure, or to the Meraki cloud, is
+	// repeated; nil is the runtime's own source.
 	Backoff *rand.Rand
 }
 

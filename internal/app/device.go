@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"strings"
 	"sync"
@@ -48,12 +49,25 @@ func newDevices(o Options, vault config.Vault) (*devices, error) {
 	}
 	client, err := meraki.New(meraki.Options{
 		BaseURL: c.BaseURL, Key: merakiKey(o, vault), HTTP: &http.Client{Transport: transport},
-		Share: c.RequestsPerSecond, UserAgent: userAgent(o.Version), Log: o.Logger,
+		Share: c.RequestsPerSecond, UserAgent: userAgent(o.Version), Log: o.Logger, Jitter: spread(fork(o.Backoff)),
 	})
 	if err != nil {
 		return nil, err
 	}
 	return &devices{client: client, organization: meraki.OrganizationID(c.Organization), networks: map[string]meraki.NetworkID{}}, nil
+}
+
+// spread returns numbers of a source, for several users at once, or nil for nil.
+func spread(r *rand.Rand) func() float64 {
+	if r == nil {
+		return nil
+	}
+	var mu sync.Mutex
+	return func() float64 {
+		mu.Lock()
+		defer mu.Unlock()
+		return r.Float64()
+	}
 }
 
 // merakiKey reads the key where the configuration says it is: from memory and files
