@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net/http"
 	"time"
 
 	"hopguard/internal/app"
@@ -35,11 +34,13 @@ type actor struct {
 
 	// The rest is the driver's.
 	paused bool
-	cut    [3]way
+	cut    [sides]way
 	crash  crash
 	// order is a person's; nil for a replica.
 	order *controller.Request
 	sight sight
+	// nudge tells production code that something is said to have happened.
+	nudge func()
 }
 
 // crash ends a process at one of its calls. The zero value does not.
@@ -108,15 +109,17 @@ func (w *world) employ(a *actor, conf config.Config, c *clock) (*app.App, contex
 	a.stop = func() { stop(errors.New("killed")) }
 	a.born, a.crash.do = time.Now(), func() { w.kill(a) }
 	p := &port{
-		actor: a, turn: w.turn, azure: w.azure, arm: w.azure.Transport(), blobs: w.blobs.Transport(a.name),
+		actor: a, turn: w.turn, azure: w.azure, arm: w.azure.Transport(), blobs: w.blobs.Transport(a.name), meraki: w.dashboard.Transport(),
 		sending: w.judge.sending, served: w.judge.served,
 	}
-	var carrier http.RoundTripper = p
 	production, err := app.New(app.Options{
-		Config: conf, Logger: w.logger(a), Transport: carrier, Dial: p.Dial, Ping: p.Ping, Now: c.now,
+		Config: conf, Logger: w.logger(a), Transport: p, Meraki: dashboardPort{p}, Dial: p.Dial, Ping: p.Ping, Now: c.now,
 		Rand: w.fork(), Backoff: w.fork(),
 		Reported: func(r *controller.Report) { w.turn.note(report{actor: a, at: time.Now(), Report: r}) },
 	})
+	if err == nil {
+		a.nudge = production.Nudge
+	}
 	return production, ctx, err
 }
 

@@ -23,7 +23,7 @@ type driver struct {
 
 	transcript transcript
 	// latency is how long a request, or an answer, is on its way; set by faults.
-	tail [3]bool
+	tail [sides]bool
 	// admitted counts what was carried out.
 	admitted int
 }
@@ -180,7 +180,9 @@ func (d *driver) admit(h hooks, c *call) {
 
 // troubled remembers that a call did not come to what it should.
 func (d *driver) troubled(c *call) {
-	c.actor.sight.troubled = time.Now()
+	if c.side != toMeraki {
+		c.actor.sight.troubled = time.Now()
+	}
 	if c.side == toStore {
 		c.actor.sight.offline = time.Now()
 	}
@@ -222,9 +224,22 @@ func (d *driver) carry(h hooks, c *call) {
 			c.due = time.Now().Add(r.again)
 		}
 	case d.rng.IntN(4) > 0:
-		d.release(c, nil)
+		d.answer(c, time.Now())
 	default:
-		c.progress, c.due = answered, time.Now().Add(d.latency(c.side))
+		d.answer(c, time.Now().Add(d.latency(c.side)))
+	}
+}
+
+// answer lets the answer of a call arrive, now or later.
+func (d *driver) answer(c *call, at time.Time) {
+	end, bounded := c.ctx.Deadline()
+	switch {
+	case c.side == toMeraki && bounded && end.Sub(at) < lastWords:
+		c.progress, c.due = silent, time.Time{}
+	case at.After(time.Now()):
+		c.progress, c.due = answered, at
+	default:
+		d.release(c, nil)
 	}
 }
 

@@ -31,18 +31,20 @@ const (
 	tables
 	orders
 	redeploys
+	merakiAPI
+	eventsHeard
 )
 
 // families are all of them.
 func families() []family {
-	return []family{members, both, region, azureAPI, storeAPI, partitions, tails, crashes, pauses, clocks, hands, overwrites, tables, orders, redeploys}
+	return []family{members, both, region, azureAPI, storeAPI, partitions, tails, crashes, pauses, clocks, hands, overwrites, tables, orders, redeploys, merakiAPI, eventsHeard}
 }
 
 // String returns the word of the transcript.
 func (f family) String() string {
 	return [...]string{
 		"members", "both", "region", "azure", "store", "partitions", "tails", "crashes", "pauses", "clocks", "hands", "overwrites",
-		"tables", "orders", "redeploys",
+		"tables", "orders", "redeploys", "meraki", "events",
 	}[f]
 }
 
@@ -98,7 +100,7 @@ func (w *world) strike(kind family, length time.Duration) {
 	case partitions:
 		w.strikeWay(length)
 	case tails:
-		s := side(w.rng.IntN(3))
+		s := w.side()
 		w.tail[s] = true
 		w.judge.blur(nil, length)
 		w.fault(length, func() { w.tail[s] = false }, "slow %s", s)
@@ -132,6 +134,10 @@ func (w *world) strike(kind family, length time.Duration) {
 		w.command(controller.Request{Order: w.drawOrder()})
 	case redeploys:
 		w.redeploy(length)
+	case merakiAPI:
+		w.strikeMeraki(length)
+	case eventsHeard:
+		w.event()
 	default:
 		panic(fmt.Sprintf("trial: family %d", int(kind)))
 	}
@@ -151,6 +157,14 @@ func (w *world) appliances() []string {
 func (w *world) member() string {
 	ids := w.appliances()
 	return ids[w.rng.IntN(len(ids))]
+}
+
+// side is one that is asked in this scene.
+func (w *world) side() side {
+	if w.voice == unheard {
+		return side(w.rng.IntN(int(toMeraki)))
+	}
+	return side(w.rng.IntN(sides))
 }
 
 // process is one of those that run; nil if none does.
@@ -282,11 +296,11 @@ func (w *world) strikeWay(length time.Duration) {
 		return
 	}
 	how := []way{dropped, dropped, refused}[w.rng.IntN(3)]
-	sides := []side{side(w.rng.IntN(3))}
+	cut := []side{w.side()}
 	if w.rng.IntN(4) == 0 {
-		sides = []side{toAzure, toStore, toMembers}
+		cut = []side{toAzure, toStore, toMembers, toMeraki}
 	}
-	for _, s := range sides {
+	for _, s := range cut {
 		a.cut[s] = how
 		if s == toMembers {
 			w.judge.blinded(a)
@@ -315,6 +329,22 @@ func (w *world) drawOrder() *decide.Order {
 		o.Kind, o.To = decide.OrderThaw, ""
 	}
 	return o
+}
+
+// event tells a process that something is said to have happened, true or not: checks
+// and a tick begin at once. What is answered without a call to the world would be seen
+// by that tick or by the next one, as chance will have it, so that is waited for.
+func (w *world) event() {
+	a := w.process()
+	if a == nil {
+		return
+	}
+	if time.Since(a.sight.told) < 2*time.Second || time.Since(a.sight.throttled) < memory {
+		w.after(time.Second, w.event)
+		return
+	}
+	w.say("EVENT for %s", a.name)
+	a.nudge()
 }
 
 // redeploy makes a member anew, with another address.

@@ -10,6 +10,7 @@ import (
 	"hopguard/internal/azuresim"
 	"hopguard/internal/controller"
 	"hopguard/internal/decide"
+	"hopguard/internal/merakisim"
 )
 
 // branch is where the workloads' packets go.
@@ -33,7 +34,9 @@ func (w *world) heal() {
 	w.blobs.SetFault(nil)
 	w.azure.SetOutage(regionA, false)
 	w.azure.SetOutage(regionB, false)
-	w.tail = [3]bool{}
+	w.dashboard.Heal()
+	w.must(w.dashboard.SetOthers(merakisim.ExampleOrganization, 0))
+	w.tail = [sides]bool{}
 	w.events = nil // what would still happen does not
 	for _, vm := range w.appliances() {
 		w.must(w.azure.PowerOn(vm))
@@ -43,6 +46,10 @@ func (w *world) heal() {
 		w.must(w.azure.SetLink(vm, azuresim.Link{}))
 	}
 	for _, m := range w.azure.Machines() {
+		if w.dashboard.lies[m.Name] {
+			w.dashboard.lies[m.Name] = false
+			w.must(w.dashboard.tell(m.Name))
+		}
 		if m.Panicked {
 			w.must(w.azure.Reboot(m.ID, 0))
 		}
@@ -60,7 +67,7 @@ func (w *world) heal() {
 			continue
 		}
 		a := r.now
-		a.paused, a.cut, a.crash.in = false, [3]way{}, 0
+		a.paused, a.cut, a.crash.in = false, [sides]way{}, 0
 		w.judge.sees(a)
 	}
 	for _, id := range w.judge.own {
@@ -107,7 +114,7 @@ func (w *world) disorder() string {
 	}
 	record := j.store[len(j.store)-1].Record
 	active := j.member(record.Active)
-	if !active.works() {
+	if !active.forwards {
 		if record.Mode == decide.Pinned || record.Forced {
 			return "" // a person wants it so
 		}

@@ -34,6 +34,8 @@ type judge struct {
 	redeployed bool
 	// blurred is until when what anybody sees of the members may be late or wrong.
 	blurred time.Time
+	// clouded is the same for any one of them.
+	clouded time.Time
 	seen    time.Time
 
 	newest  map[*actor]report
@@ -51,7 +53,7 @@ func newJudge(w *world) *judge {
 	for _, vm := range w.spec.VirtualMachines {
 		if vm.Appliance {
 			addr := netip.MustParseAddr(vm.NICs[0].IPConfigurations[0].Address)
-			j.members = append(j.members, &truth{name: appliance.MemberName(vm.Name), now: []netip.Addr{addr}, ever: []netip.Addr{addr}})
+			j.members = append(j.members, &truth{name: appliance.MemberName(vm.Name), forwards: true, now: []netip.Addr{addr}, ever: []netip.Addr{addr}})
 		}
 	}
 	for _, t := range w.spec.RouteTables {
@@ -88,7 +90,13 @@ func (j *judge) look(by *call) {
 		j.seen = now
 		for _, m := range j.w.azure.Machines() {
 			if t := j.member(appliance.MemberName(m.Name)); t != nil {
-				t.see(m.Works, now)
+				if j.w.voice != unheard {
+					j.w.must(j.w.dashboard.follow(m))
+				}
+				if t.forwards = m.Works; !m.Works {
+					t.failed = now
+				}
+				t.see(m.Works || j.w.voice == needed && !j.w.dashboard.missing(t.name), now)
 			}
 		}
 	}
@@ -188,7 +196,19 @@ func (j *judge) sending(a *actor, s side, r *http.Request, body []byte) {
 		case strings.HasSuffix(path, recordPath) && r.Method == http.MethodGet && a.sight.tick.IsZero():
 			a.sight.tick = time.Now()
 		}
+	case toMeraki:
+		j.asking(a, r)
 	case toMembers:
+	}
+}
+
+// asking judges a question to the Meraki cloud.
+func (j *judge) asking(a *actor, r *http.Request) {
+	switch {
+	case !strings.HasSuffix(r.URL.Hostname(), ".meraki.com"):
+		j.w.violated("P10: %s shows the key of the Dashboard to %s", a.name, r.URL.Host)
+	case r.Method != http.MethodGet && !strings.HasSuffix(r.URL.Path, "/liveTools/pingDevice"):
+		j.w.violated("P2: %s sends %s %s", a.name, r.Method, r.URL.Path)
 	}
 }
 

@@ -28,6 +28,12 @@ type stored struct {
 
 // served looks at a request that was carried out. status is 0 without an answer.
 func (j *judge) served(a *actor, s side, r *http.Request, body []byte, status int) {
+	if s == toMeraki {
+		if a.sight.told = time.Now(); status == http.StatusTooManyRequests {
+			a.sight.throttled = a.sight.told
+		}
+		return
+	}
 	if s != toStore {
 		if status != http.StatusOK {
 			a.sight.troubled = time.Now()
@@ -113,6 +119,8 @@ func (j *judge) transition(a *actor, before stored, t decide.Transition, history
 		j.w.violated("P3: %s decided without the store", a.name)
 	case auto && before.Mode == decide.Pinned:
 		j.w.violated("P4: %s moved a pinned group", a.name)
+	case t.Reason == decide.ReasonActiveDown && !t.Alone && j.sound(a, before.Active):
+		j.w.violated("P5: %s moved away from %s, which has forwarded all the time, and %s could see that", a.name, before.Active, a.name)
 	case t.Reason == decide.ReasonFailback && j.w.failback == config.FailbackManual:
 		j.w.violated("P6: %s returned by itself although failback is manual", a.name)
 	case auto:

@@ -26,11 +26,12 @@ const instant = time.Nanosecond
 
 // port is how the production code of one actor reaches the world.
 type port struct {
-	actor *actor
-	turn  *turnstile
-	azure *azuresim.Sim
-	arm   http.RoundTripper
-	blobs http.RoundTripper
+	actor  *actor
+	turn   *turnstile
+	azure  *azuresim.Sim
+	arm    http.RoundTripper
+	blobs  http.RoundTripper
+	meraki http.RoundTripper
 	// sending looks at a request that leaves.
 	sending func(a *actor, s side, r *http.Request, body []byte)
 	// served looks at a request that was carried out.
@@ -39,6 +40,14 @@ type port struct {
 
 // RoundTrip implements [http.RoundTripper] for Azure and the store.
 func (p *port) RoundTrip(req *http.Request) (*http.Response, error) {
+	if strings.HasSuffix(req.URL.Hostname(), ".blob.core.windows.net") {
+		return p.exchange(req, &call{actor: p.actor, side: toStore, name: storeName(req)}, p.blobs)
+	}
+	return p.exchange(req, &call{actor: p.actor, side: toAzure, name: azureName(req)}, p.arm)
+}
+
+// exchange makes a request one call.
+func (p *port) exchange(req *http.Request, c *call, carrier http.RoundTripper) (*http.Response, error) {
 	var body []byte
 	if req.Body != nil {
 		var err error
@@ -47,11 +56,6 @@ func (p *port) RoundTrip(req *http.Request) (*http.Response, error) {
 		if err != nil {
 			return nil, err
 		}
-	}
-	c := &call{actor: p.actor, side: toAzure, name: azureName(req)}
-	carrier := p.arm
-	if strings.HasSuffix(req.URL.Hostname(), ".blob.core.windows.net") {
-		c.side, c.name, carrier = toStore, storeName(req), p.blobs
 	}
 	var resp *http.Response
 	var err error
@@ -104,7 +108,9 @@ func (p *port) read(ctx context.Context, c *call, body io.ReadCloser) io.ReadClo
 	p.turn.pass(context.WithoutCancel(ctx), &call{
 		actor: p.actor, side: c.side, name: c.name, inside: true, giveUp: func(error) {},
 		carryOut: func(bool) result {
-			p.actor.sight.troubled = time.Now()
+			if c.side != toMeraki {
+				p.actor.sight.troubled = time.Now()
+			}
 			return result{words: "half an answer"}
 		},
 	})

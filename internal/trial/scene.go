@@ -9,6 +9,7 @@ import (
 
 	"hopguard/internal/azuresim"
 	"hopguard/internal/config"
+	"hopguard/internal/merakisim"
 )
 
 // scene is what a seed draws before anything happens.
@@ -26,6 +27,7 @@ type scene struct {
 	act      bool
 	parallel int
 	profile  azuresim.Profile
+	heard
 	// disturbed is how long faults begin.
 	disturbed time.Duration
 	faults    int
@@ -64,8 +66,15 @@ func drawScene(rng *rand.Rand) scene {
 		s.failback = config.FailbackAuto
 	}
 	s.act = s.replicas == 1 && one(2)
+	switch rng.IntN(4) {
+	case 0:
+		s.voice, s.twice = oneOfThree, one(2)
+	case 1:
+		s.voice, s.vmStatus = needed, false
+	}
+	s.live, s.late, s.deadPing = one(2), time.Second+time.Duration(rng.IntN(8))*time.Second, merakisim.DeadPing(rng.IntN(3))
 	for _, k := range families() {
-		if one(2) {
+		if one(2) && (k != merakiAPI || s.voice != unheard) {
 			s.kinds = append(s.kinds, k)
 		}
 	}
@@ -81,8 +90,8 @@ func (s scene) String() string {
 	for _, k := range s.kinds {
 		kinds = append(kinds, k.String())
 	}
-	return fmt.Sprintf("%d replicas, ping %t, vm-status %t, witness %t, failback %s, hold-down %s, %d transitions, act %t; %d faults of %s",
-		s.replicas, s.ping, s.vmStatus, s.witness, s.failback, s.holdDown, s.transitions, s.act, s.faults, strings.Join(kinds, ", "))
+	return fmt.Sprintf("%d replicas, ping %t, vm-status %t, witness %t, failback %s, hold-down %s, %d transitions, act %t, Meraki %s, live %t, twice %t; %d faults of %s",
+		s.replicas, s.ping, s.vmStatus, s.witness, s.failback, s.holdDown, s.transitions, s.act, s.voice, s.live, s.twice, s.faults, strings.Join(kinds, ", "))
 }
 
 // spec is the cloud: two spokes, three tables of the group of which one is used by no
@@ -129,17 +138,25 @@ func (w *world) configuration(spec azuresim.World, connection string) config.Con
 			g.Verify.NICs, g.Verify.Timeout = append(g.Verify.NICs, config.ResourceID(vm.NICID(0))), 4700*time.Millisecond
 		}
 	}
-	check := through
-	if w.ping {
-		check = pinged
+	through.Name, pinged.Name = "through", "pinged"
+	switch {
+	case w.voice == oneOfThree:
+		g.Checks = []config.Check{through, pinged}
+	case w.ping:
+		g.Checks = []config.Check{pinged}
+	default:
+		g.Checks = []config.Check{through}
 	}
-	check.Name, check.Interval, check.Timeout, check.ConfirmInterval, check.Fall, check.Rise = "through", checkInterval, checkTimeout, checkConfirm, checkFall, 2
-	g.Checks = []config.Check{check}
+	for i := range g.Checks {
+		k := &g.Checks[i]
+		k.Interval, k.Timeout, k.ConfirmInterval, k.Fall, k.Rise = checkInterval, checkTimeout, checkConfirm, checkFall, 2
+	}
 	if w.vmStatus {
 		status := config.DefaultCheck(config.KindVMStatus)
 		status.Interval, status.Timeout, status.ConfirmInterval, status.Fall = statusEvery, 2*time.Second, time.Second, 2
 		g.Checks = append(g.Checks, status)
 	}
+	w.dashboard.checks(&c, &g)
 	if w.witness {
 		g.Witness.Targets, g.Witness.Timeout = []string{"tcp://10.10.0.4:80"}, checkTimeout
 	}
@@ -149,5 +166,5 @@ func (w *world) configuration(spec azuresim.World, connection string) config.Con
 
 // secrets are what no line may show.
 func secrets() []string {
-	return []string{canary, storageKey, base64.StdEncoding.EncodeToString([]byte(storageKey)), "eyJ0eXAi"}
+	return []string{canary, storageKey, merakiKey, base64.StdEncoding.EncodeToString([]byte(storageKey)), "eyJ0eXAi"}
 }

@@ -27,7 +27,11 @@ type truth struct {
 	now, ever []netip.Addr
 	// moved is when it got the newest of them; zero if it has the first one.
 	moved time.Time
-	// dead are the times in which it forwarded nothing.
+	// forwards is whether it did when it was last seen, and failed when it last did not.
+	forwards bool
+	failed   time.Time
+	// dead are the times in which it forwarded nothing, and all who are needed could see
+	// so.
 	dead []spell
 }
 
@@ -59,6 +63,8 @@ type sight struct {
 	offline time.Time
 	// troubled is when Azure last did not answer it as it should.
 	troubled time.Time
+	// told is when the Meraki cloud last answered it, and throttled when that was 429.
+	told, throttled time.Time
 	// blurred is until when what it sees may be late or wrong: it stands still, or has no
 	// way to the members.
 	blurred time.Time
@@ -70,6 +76,10 @@ type sight struct {
 // after three intervals and a timeout, by a clock that may run slow.
 const stale = (3*checkInterval+checkTimeout)*10/9 + time.Second
 
+// hearsay is the same where the word of the Meraki cloud is needed, which may be one
+// that was given to somebody else a second before.
+const hearsay = (3*merakiInterval+merakiTimeout+time.Second)*10/9 + time.Second
+
 // sharp is how old it is at most where nothing keeps the actor from seeing the members:
 // a check begins within its interval, and fails as often as it must.
 const sharp = checkInterval + checkFall*checkTimeout + time.Second
@@ -77,13 +87,19 @@ const sharp = checkInterval + checkFall*checkTimeout + time.Second
 // blur says that for a time the checks of an actor, or of all if it is nil, may be
 // late or wrong.
 func (j *judge) blur(a *actor, length time.Duration) {
+	j.clouded = latest(j.clouded, time.Now().Add(length))
 	until := &j.blurred
 	if a != nil {
 		until = &a.sight.blurred
 	}
-	if end := time.Now().Add(length); end.After(*until) {
-		*until = end
+	*until = latest(*until, time.Now().Add(length))
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
 	}
+	return b
 }
 
 // blinded and sees follow the ways of an actor to the members.
@@ -115,11 +131,14 @@ type jump struct {
 
 // patience is how long something must have lasted before a tick for the tick to know.
 func (j *judge) patience(a *actor) time.Duration {
-	since := time.Now().Add(-2 * stale)
-	if j.blurred.Before(since) && a.sight.blurred.Before(since) && a.born.Before(since) {
+	d := stale
+	if j.w.voice == needed {
+		d = hearsay
+	}
+	since := time.Now().Add(-2 * d)
+	if j.w.voice != needed && j.blurred.Before(since) && a.sight.blurred.Before(since) && a.born.Before(since) {
 		return sharp
 	}
-	d := stale
 	for _, jump := range j.jumps {
 		if jump.replica == a.replica && time.Since(jump.at) < time.Minute {
 			d += jump.by
@@ -183,4 +202,13 @@ func (j *judge) moved(vm string, addr netip.Addr) {
 	t.now, t.moved = []netip.Addr{addr}, time.Now()
 	t.ever = append(t.ever, addr)
 	j.redeployed = true
+}
+
+// sound reports whether a member has forwarded for so long, and nothing has kept
+// anybody from seeing so, that nobody may take it for down: whatever a provider's API
+// says of it.
+func (j *judge) sound(a *actor, name appliance.MemberName) bool {
+	since := time.Now().Add(-memory)
+	t := j.member(name)
+	return t != nil && t.failed.Before(since) && j.clouded.Before(since) && a.born.Before(since)
 }

@@ -17,6 +17,8 @@ const (
 	toAzure side = iota
 	toStore
 	toMembers
+	toMeraki
+	sides = iota // how many there are
 )
 
 // String returns the word of the transcript.
@@ -28,6 +30,8 @@ func (s side) String() string {
 		return "store"
 	case toMembers:
 		return "path"
+	case toMeraki:
+		return "meraki"
 	default:
 		panic("trial: side")
 	}

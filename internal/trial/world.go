@@ -60,11 +60,12 @@ const (
 type world struct {
 	*driver
 	scene
-	azure *azuresim.Sim
-	blobs *blobsim.Sim
-	spec  azuresim.World
-	conf  config.Config
-	judge *judge
+	azure     *azuresim.Sim
+	blobs     *blobsim.Sim
+	dashboard *dashboard
+	spec      azuresim.World
+	conf      config.Config
+	judge     *judge
 
 	replicas []*replica
 	running  sync.WaitGroup
@@ -103,6 +104,9 @@ func (w *world) build(seed uint64) error {
 	}
 	w.blobs = blobsim.New(blobsim.Options{Key: []byte(storageKey)})
 	if w.owner, _, err = w.azure.Token("owner"); err != nil {
+		return err
+	}
+	if w.dashboard, err = newDashboard(seed, w.heard, w.spec); err != nil {
 		return err
 	}
 	w.conf = w.configuration(w.spec, w.blobs.ConnectionString())
