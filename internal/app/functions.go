@@ -23,15 +23,6 @@ import (
 // functionTimeout of the package's host.json, at which the host kills the process.
 const FunctionsLimit = 4*time.Minute + 30*time.Second
 
-// FunctionsSettings say how invocations look after the groups.
-type FunctionsSettings struct {
-	// Watch is how long an invocation goes on watching after it has begun; 0 is one pass.
-	Watch time.Duration
-	// FanOut makes the timer put one message for each group into the queue, instead of
-	// ticking the groups itself.
-	FanOut bool
-}
-
 // Functions is hopguard as the custom handler of an Azure Functions app. It is ready
 // before it is configured: what is wrong with the configuration is told by every
 // invocation, because a process that ends is started again at most three times. It
@@ -39,7 +30,7 @@ type FunctionsSettings struct {
 type Functions struct {
 	// Open makes the App, logging to the given logger. It is called by the first
 	// invocation, and again by later ones while it fails. Required.
-	Open func(*slog.Logger) (*App, FunctionsSettings, error)
+	Open func(*slog.Logger) (*App, error)
 	// Stdout and Stderr are the process's streams, where the host reads its log. Required.
 	Stdout, Stderr io.Writer
 	// Level is that of the least important line of the log; nil is info.
@@ -47,7 +38,6 @@ type Functions struct {
 
 	mu       sync.Mutex
 	app      *App
-	settings FunctionsSettings
 	renewed  time.Time                    // when the secrets of events were last read
 	watching map[appliance.GroupName]bool // the groups that an invocation watches
 }
@@ -66,24 +56,24 @@ func (f *Functions) Handler() *functions.Handler {
 		level = slog.LevelInfo
 	}
 	log := slog.New(functions.NewLog(functions.LogOptions{Stdout: f.Stdout, Stderr: f.Stderr, Level: level}))
-	call := func(serve func(context.Context, opened, *functions.Invocation) (functions.Answer, error)) func(context.Context, *functions.Invocation) (functions.Answer, error) {
+	call := func(serve func(context.Context, *App, *functions.Invocation) (functions.Answer, error)) func(context.Context, *functions.Invocation) (functions.Answer, error) {
 		return func(ctx context.Context, in *functions.Invocation) (functions.Answer, error) {
-			o, err := f.open(log)
+			a, err := f.open(log)
 			if err != nil {
 				return functions.Answer{}, err
 			}
-			return serve(ctx, o, in)
+			return serve(ctx, a, in)
 		}
 	}
-	ask := func(serve func(opened, http.ResponseWriter, *http.Request) map[string]any) func(http.ResponseWriter, *http.Request) map[string]any {
+	ask := func(serve func(*App, http.ResponseWriter, *http.Request) map[string]any) func(http.ResponseWriter, *http.Request) map[string]any {
 		return func(w http.ResponseWriter, r *http.Request) map[string]any {
-			o, err := f.open(log)
+			a, err := f.open(log)
 			if err != nil {
 				log.ErrorContext(r.Context(), "not configured", "err", err)
 				refuse(w, http.StatusServiceUnavailable, errors.New("hopguard is not configured: its log says why"))
 				return nil
 			}
-			return serve(o, w, r)
+			return serve(a, w, r)
 		}
 	}
 	return &functions.Handler{Log: log, Limit: FunctionsLimit, Functions: []functions.Function{
@@ -103,46 +93,41 @@ func (f *Functions) Handler() *functions.Handler {
 	}}
 }
 
-// opened is a configured App.
-type opened struct {
-	*App
-	settings FunctionsSettings
-}
-
 // open returns the App, and makes it first if it is not there.
-func (f *Functions) open(log *slog.Logger) (opened, error) {
+func (f *Functions) open(log *slog.Logger) (*App, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.app == nil {
-		a, s, err := f.Open(log)
-		if err != nil {
-			return opened{}, err
-		}
-		log.Info("configured", "groups", a.Groups(), "watch", s.Watch, "fan-out", s.FanOut)
-		if kind := a.config.Store.Kind; kind != config.StoreBlob {
-			log.Warn("store not shared: another instance of the app, and perhaps this one after a restart, does not see the records; set store.kind: blob", "kind", string(kind))
-		}
-		f.app, f.settings, f.watching = a, s, map[appliance.GroupName]bool{}
+	if f.app != nil {
+		return f.app, nil
 	}
-	return opened{f.app, f.settings}, nil
+	a, err := f.Open(log)
+	if err != nil {
+		return nil, err
+	}
+	log.Info("configured", "groups", a.Groups(), "watch", a.config.Functions.Watch, "fan-out", a.config.Functions.FanOut)
+	if kind := a.config.Store.Kind; kind != config.StoreBlob {
+		log.Warn("store not shared: another instance of the app, and perhaps this one after a restart, does not see the records; set store.kind: blob", "kind", string(kind))
+	}
+	f.app, f.watching = a, map[appliance.GroupName]bool{}
+	return a, nil
 }
 
 // tick is the timer: it looks after all groups, or has them looked after.
-func (f *Functions) tick(ctx context.Context, o opened, in *functions.Invocation) (functions.Answer, error) {
+func (f *Functions) tick(ctx context.Context, a *App, in *functions.Invocation) (functions.Answer, error) {
 	timer, err := in.Timer("timer")
 	if err != nil {
 		return functions.Answer{}, err
 	}
 	if timer.IsPastDue {
-		o.log.WarnContext(ctx, "timer past due")
+		a.log.WarnContext(ctx, "timer past due")
 	}
-	if o.settings.FanOut {
-		return o.enqueue("timer"), nil
+	if a.config.Functions.FanOut {
+		return a.enqueue("timer"), nil
 	}
-	reports := make([]*controller.Report, len(o.groups))
+	reports := make([]*controller.Report, len(a.groups))
 	var all sync.WaitGroup
-	for i, g := range o.groups {
-		all.Go(func() { reports[i] = f.lookAfter(ctx, o, g, o.settings.Watch) })
+	for i, g := range a.groups {
+		all.Go(func() { reports[i] = f.lookAfter(ctx, a, g, a.config.Functions.Watch) })
 	}
 	all.Wait()
 	return outcome(reports)
@@ -151,21 +136,21 @@ func (f *Functions) tick(ctx context.Context, o opened, in *functions.Invocation
 // lookAfter makes a pass over a group, and then watches it with the loop of Run until
 // d is over, but for a group that another invocation of this process is watching. A
 // pass that is under way then is finished. It returns the newest report.
-func (f *Functions) lookAfter(ctx context.Context, o opened, g *group, d time.Duration) *controller.Report {
+func (f *Functions) lookAfter(ctx context.Context, a *App, g *group, d time.Duration) *controller.Report {
 	name := g.controller.Group.Name
 	var newest *controller.Report
-	err := o.term.Lead(ctx, func(ctx context.Context, term lease.Term) error {
+	err := a.term.Lead(ctx, func(ctx context.Context, term lease.Term) error {
 		if d > 0 && f.claim(name) {
 			defer f.release(name)
-			newest = o.watchFor(ctx, g, term, d)
+			newest = a.watchFor(ctx, g, term, d)
 		}
 		if newest == nil {
-			newest = o.once(ctx, g, term, controller.Request{})
+			newest = a.once(ctx, g, term, controller.Request{})
 		}
 		return context.Cause(ctx)
 	})
 	if newest == nil {
-		return o.failed(name, controller.Request{}, err)
+		return a.failed(name, controller.Request{}, err)
 	}
 	return newest
 }

@@ -10,8 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"hopguard/internal/app"
 	"hopguard/internal/azuresim"
+	"hopguard/internal/config"
 	"hopguard/internal/funchost"
 )
 
@@ -37,7 +37,7 @@ func TestFunctionsSurviveADayOfKills(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &disturbed{
 			t: t, rng: rand.New(rand.NewPCG(7, 11)), dir: appFolder(t),
-			handlers: &handlers{world: newWorld(t, azuresim.TwoRegionsOptions{Spokes: 1}), settings: app.FunctionsSettings{Watch: 25 * time.Second}},
+			handlers: handling(newWorld(t, azuresim.TwoRegionsOptions{Spokes: 1}), config.Functions{Watch: 25 * time.Second}),
 		}
 		g := &d.handlers.world.config.Groups[0]
 		g.Policy.MaxTransitions = 100 // it is a bad day

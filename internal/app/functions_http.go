@@ -24,8 +24,8 @@ const (
 
 // status shows every group, or the one of ?group=: it asks all checks, and stores and
 // writes nothing.
-func (f *Functions) status(o opened, w http.ResponseWriter, r *http.Request) map[string]any {
-	names, err := o.named(r.URL.Query().Get("group"))
+func (f *Functions) status(a *App, w http.ResponseWriter, r *http.Request) map[string]any {
+	names, err := a.named(r.URL.Query().Get("group"))
 	if err != nil {
 		refuse(w, http.StatusNotFound, err)
 		return nil
@@ -33,7 +33,7 @@ func (f *Functions) status(o opened, w http.ResponseWriter, r *http.Request) map
 	page := struct {
 		Groups []journal.JSON `json:"groups"`
 	}{}
-	for _, report := range o.tickNamed(r, names, controller.Request{DryRun: true}) {
+	for _, report := range a.tickNamed(r, names, controller.Request{DryRun: true}) {
 		page.Groups = append(page.Groups, journal.Wire(report))
 	}
 	respond(w, http.StatusOK, "application/json", page)
@@ -42,16 +42,16 @@ func (f *Functions) status(o opened, w http.ResponseWriter, r *http.Request) map
 
 // plan shows what a tick would change or, with ?active=MEMBER, what making that
 // member active would, and how long it takes.
-func (f *Functions) plan(o opened, w http.ResponseWriter, r *http.Request) map[string]any {
+func (f *Functions) plan(a *App, w http.ResponseWriter, r *http.Request) map[string]any {
 	q := r.URL.Query()
 	req := controller.Request{DryRun: true}
-	names, err := o.named(q.Get("group"))
+	names, err := a.named(q.Get("group"))
 	if err != nil {
 		refuse(w, http.StatusNotFound, err)
 		return nil
 	}
 	if active := q.Get("active"); active != "" {
-		c, err := o.one(q.Get("group"))
+		c, err := a.one(q.Get("group"))
 		if err == nil {
 			_, err = memberOf(c, active)
 		}
@@ -64,9 +64,9 @@ func (f *Functions) plan(o opened, w http.ResponseWriter, r *http.Request) map[s
 	page := struct {
 		Groups []journal.JSON `json:"groups"`
 	}{}
-	for _, report := range o.tickNamed(r, names, req) {
+	for _, report := range a.tickNamed(r, names, req) {
 		wire := journal.Wire(report)
-		wire.Predicted = o.Predict(report, usualWrite).String()
+		wire.Predicted = a.Predict(report, usualWrite).String()
 		page.Groups = append(page.Groups, wire)
 	}
 	respond(w, http.StatusOK, "application/json", page)
@@ -74,41 +74,41 @@ func (f *Functions) plan(o opened, w http.ResponseWriter, r *http.Request) map[s
 }
 
 // named returns the group of that name; all groups without a name.
-func (o opened) named(name string) ([]appliance.GroupName, error) {
+func (a *App) named(name string) ([]appliance.GroupName, error) {
 	if name == "" {
-		return o.Groups(), nil
+		return a.Groups(), nil
 	}
-	if o.group(appliance.GroupName(name)) == nil {
+	if a.group(appliance.GroupName(name)) == nil {
 		return nil, fmt.Errorf("no group is called %q", short(name))
 	}
 	return []appliance.GroupName{appliance.GroupName(name)}, nil
 }
 
-func (o opened) tickNamed(r *http.Request, names []appliance.GroupName, req controller.Request) []*controller.Report {
-	if len(names) == len(o.groups) {
-		return o.TickAll(r.Context(), req)
+func (a *App) tickNamed(r *http.Request, names []appliance.GroupName, req controller.Request) []*controller.Report {
+	if len(names) == len(a.groups) {
+		return a.TickAll(r.Context(), req)
 	}
-	return []*controller.Report{o.Tick(r.Context(), names[0], req)}
+	return []*controller.Report{a.Tick(r.Context(), names[0], req)}
 }
 
 // events hands a request to the events' own handler. One that nudges has every group
 // looked after at once: by the invocation that watches it here, if there is one, and
 // through the queue by whatever instance the platform chooses.
-func (f *Functions) events(o opened, w http.ResponseWriter, r *http.Request) map[string]any {
-	if o.listener == nil {
+func (f *Functions) events(a *App, w http.ResponseWriter, r *http.Request) map[string]any {
+	if a.listener == nil {
 		refuse(w, http.StatusNotFound, errors.New("no sender of events is believed: see the section events of the configuration"))
 		return nil
 	}
-	f.renew(o, r)
+	f.renew(a, r)
 	inner := r.Clone(r.Context())
 	inner.URL.Path, inner.URL.RawPath = events.Source(r.PathValue("source")).Path(), ""
 	heard := &heard{ResponseWriter: w}
-	o.listener.handler.ServeHTTP(heard, inner)
+	a.listener.handler.ServeHTTP(heard, inner)
 	var answer struct{ Nudged int }
 	if err := json.Unmarshal(heard.body.Bytes(), &answer); err != nil || answer.Nudged == 0 {
 		return nil // refused, or nothing to do
 	}
-	return o.enqueue("event").Outputs
+	return a.enqueue("event").Outputs
 }
 
 // heard keeps what is written.
@@ -124,19 +124,19 @@ func (h *heard) Write(p []byte) (int, error) {
 }
 
 // renew reads the secrets of the senders again when they are old.
-func (f *Functions) renew(o opened, r *http.Request) {
+func (f *Functions) renew(a *App, r *http.Request) {
 	f.mu.Lock()
-	due := f.renewed.IsZero() || o.now().Sub(f.renewed) >= secretEvery
+	due := f.renewed.IsZero() || a.now().Sub(f.renewed) >= secretEvery
 	if due {
-		f.renewed = o.now()
+		f.renewed = a.now()
 	}
 	f.mu.Unlock()
 	if !due {
 		return
 	}
-	for _, s := range o.listener.sources {
+	for _, s := range a.listener.sources {
 		if err := s.renew(r.Context()); err != nil {
-			o.log.WarnContext(r.Context(), "secret not read", "err", err)
+			a.log.WarnContext(r.Context(), "secret not read", "err", err)
 			f.mu.Lock()
 			f.renewed = time.Time{}
 			f.mu.Unlock()

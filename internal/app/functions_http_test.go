@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"hopguard/internal/app"
 	"hopguard/internal/azuresim"
+	"hopguard/internal/config"
 	"hopguard/internal/decide"
 	"hopguard/internal/funchost"
 	"hopguard/internal/journal"
@@ -27,7 +27,7 @@ func reportOf(t *testing.T, body string) journal.JSON {
 }
 
 func TestFunctionsKeysAreTheHostsBusiness(t *testing.T) {
-	hosted(t, app.FunctionsSettings{}, nil, func(t *testing.T, host *funchost.Host, h *handlers) {
+	hosted(t, config.Functions{}, nil, func(t *testing.T, host *funchost.Host, h *handlers) {
 		for _, key := range []string{"", "guess"} {
 			for _, f := range []struct{ method, path string }{
 				{"GET", "/api/status"}, {"GET", "/api/plan"}, {"POST", "/api/failover"}, {"POST", "/api/failback"},
@@ -48,7 +48,7 @@ func TestFunctionsKeysAreTheHostsBusiness(t *testing.T) {
 
 func TestFunctionsStatusAndPlan(t *testing.T) {
 	change := func(w *world) { twoGroups(&w.config) }
-	hosted(t, app.FunctionsSettings{}, change, func(t *testing.T, host *funchost.Host, h *handlers) {
+	hosted(t, config.Functions{}, change, func(t *testing.T, host *funchost.Host, h *handlers) {
 		if err := host.Timer(t.Context(), "Tick"); err != nil {
 			t.Fatal(err)
 		}
@@ -92,7 +92,7 @@ func TestFunctionsStatusAndPlan(t *testing.T) {
 
 // Orders go through the same record and plan as everything else, each with its report.
 func TestFunctionsOrders(t *testing.T) {
-	hosted(t, app.FunctionsSettings{}, nil, func(t *testing.T, host *funchost.Host, h *handlers) {
+	hosted(t, config.Functions{}, nil, func(t *testing.T, host *funchost.Host, h *handlers) {
 		if err := host.Timer(t.Context(), "Tick"); err != nil {
 			t.Fatal(err)
 		}
@@ -151,7 +151,7 @@ func TestFunctionsOrders(t *testing.T) {
 
 func TestFunctionsBadOrdersChangeNothing(t *testing.T) {
 	change := func(w *world) { twoGroups(&w.config) }
-	hosted(t, app.FunctionsSettings{}, change, func(t *testing.T, host *funchost.Host, h *handlers) {
+	hosted(t, config.Functions{}, change, func(t *testing.T, host *funchost.Host, h *handlers) {
 		if err := host.Timer(t.Context(), "Tick"); err != nil {
 			t.Fatal(err)
 		}
@@ -188,7 +188,7 @@ func TestFunctionsBadOrdersChangeNothing(t *testing.T) {
 
 // An order that Azure does not let through is answered so.
 func TestFunctionsOrderThatFails(t *testing.T) {
-	hosted(t, app.FunctionsSettings{}, nil, func(t *testing.T, host *funchost.Host, h *handlers) {
+	hosted(t, config.Functions{}, nil, func(t *testing.T, host *funchost.Host, h *handlers) {
 		if _, err := h.world.Inject(azuresim.Fault{Kind: azuresim.FaultForbidden, Path: "routeTables"}); err != nil {
 			t.Fatal(err)
 		}
@@ -230,7 +230,7 @@ func TestFunctionsEvents(t *testing.T) {
 		w.config.Events.Meraki.Secret = "of the webhook"
 		w.config.Events.EventGrid.Secret = "of the grid 0123"
 	}
-	hosted(t, app.FunctionsSettings{}, change, func(t *testing.T, host *funchost.Host, h *handlers) {
+	hosted(t, config.Functions{}, change, func(t *testing.T, host *funchost.Host, h *handlers) {
 		if err := host.Timer(t.Context(), "Tick"); err != nil {
 			t.Fatal(err)
 		}
@@ -282,7 +282,7 @@ func TestFunctionsEvents(t *testing.T) {
 }
 
 func TestFunctionsBelieveNobodyWithoutSecrets(t *testing.T) {
-	hosted(t, app.FunctionsSettings{}, nil, func(t *testing.T, host *funchost.Host, _ *handlers) {
+	hosted(t, config.Functions{}, nil, func(t *testing.T, host *funchost.Host, _ *handlers) {
 		if resp, body := event(t, host, "POST", "/api/events/meraki", merakiEvent("", "1")); resp.StatusCode != 404 || !strings.Contains(body, "no sender of events is believed") {
 			t.Errorf("an event is answered %d %s, want 404", resp.StatusCode, body)
 		}

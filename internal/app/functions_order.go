@@ -40,13 +40,13 @@ type wireOrder struct {
 var errActive = errors.New("who is active is not known")
 
 // failover makes To active, or the member that is not.
-func (f *Functions) failover(o opened, w http.ResponseWriter, r *http.Request) map[string]any {
-	o.give(w, r, "to force", func(body wireOrder, c *controller.Controller) (decide.Order, error) {
+func (f *Functions) failover(a *App, w http.ResponseWriter, r *http.Request) map[string]any {
+	a.give(w, r, "to force", func(body wireOrder, c *controller.Controller) (decide.Order, error) {
 		if body.To == "" {
 			if body.Force {
 				return decide.Order{}, errors.New(`"force" needs "to": say by name who gets the traffic`)
 			}
-			other, err := o.standby(r, c)
+			other, err := a.standby(r, c)
 			return decide.Order{Kind: decide.OrderSwitch, To: other}, err
 		}
 		to, err := memberOf(c, body.To)
@@ -56,16 +56,16 @@ func (f *Functions) failover(o opened, w http.ResponseWriter, r *http.Request) m
 }
 
 // failback makes the preferred member active.
-func (f *Functions) failback(o opened, w http.ResponseWriter, r *http.Request) map[string]any {
-	o.give(w, r, "", func(_ wireOrder, c *controller.Controller) (decide.Order, error) {
+func (f *Functions) failback(a *App, w http.ResponseWriter, r *http.Request) map[string]any {
+	a.give(w, r, "", func(_ wireOrder, c *controller.Controller) (decide.Order, error) {
 		return decide.Order{Kind: decide.OrderSwitch, To: c.Group.Preferred}, nil
 	})
 	return nil
 }
 
 // pin makes To active and keeps it so.
-func (f *Functions) pin(o opened, w http.ResponseWriter, r *http.Request) map[string]any {
-	o.give(w, r, "to force", func(body wireOrder, c *controller.Controller) (decide.Order, error) {
+func (f *Functions) pin(a *App, w http.ResponseWriter, r *http.Request) map[string]any {
+	a.give(w, r, "to force", func(body wireOrder, c *controller.Controller) (decide.Order, error) {
 		to, err := memberOf(c, body.To)
 		return decide.Order{Kind: decide.OrderPin, To: to, Force: body.Force}, err
 	})
@@ -73,8 +73,8 @@ func (f *Functions) pin(o opened, w http.ResponseWriter, r *http.Request) map[st
 }
 
 // freeze stops all writes for a time.
-func (f *Functions) freeze(o opened, w http.ResponseWriter, r *http.Request) map[string]any {
-	o.give(w, r, "for", func(body wireOrder, _ *controller.Controller) (decide.Order, error) {
+func (f *Functions) freeze(a *App, w http.ResponseWriter, r *http.Request) map[string]any {
+	a.give(w, r, "for", func(body wireOrder, _ *controller.Controller) (decide.Order, error) {
 		length, err := time.ParseDuration(body.For)
 		if err != nil || length <= 0 {
 			return decide.Order{}, fmt.Errorf(`"for" is %q: want a duration above zero, like "1h"`, short(body.For))
@@ -85,8 +85,8 @@ func (f *Functions) freeze(o opened, w http.ResponseWriter, r *http.Request) map
 }
 
 // thaw ends a freeze or a pin.
-func (f *Functions) thaw(o opened, w http.ResponseWriter, r *http.Request) map[string]any {
-	o.give(w, r, "", func(wireOrder, *controller.Controller) (decide.Order, error) {
+func (f *Functions) thaw(a *App, w http.ResponseWriter, r *http.Request) map[string]any {
+	a.give(w, r, "", func(wireOrder, *controller.Controller) (decide.Order, error) {
 		return decide.Order{Kind: decide.OrderThaw}, nil
 	})
 	return nil
@@ -94,7 +94,7 @@ func (f *Functions) thaw(o opened, w http.ResponseWriter, r *http.Request) map[s
 
 // give carries out an order through an ordinary tick, and answers with its report: 409
 // if the order was refused, 502 if what it wants was not done.
-func (o opened) give(w http.ResponseWriter, r *http.Request, uses string, wish func(wireOrder, *controller.Controller) (decide.Order, error)) {
+func (a *App) give(w http.ResponseWriter, r *http.Request, uses string, wish func(wireOrder, *controller.Controller) (decide.Order, error)) {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
 		refuse(w, http.StatusMethodNotAllowed, errors.New("an order is given by POST"))
@@ -105,7 +105,7 @@ func (o opened) give(w http.ResponseWriter, r *http.Request, uses string, wish f
 		refuse(w, http.StatusBadRequest, err)
 		return
 	}
-	c, err := o.one(body.Group)
+	c, err := a.one(body.Group)
 	if err != nil {
 		refuse(w, http.StatusBadRequest, err)
 		return
@@ -123,10 +123,10 @@ func (o opened) give(w http.ResponseWriter, r *http.Request, uses string, wish f
 	if want.By == "" {
 		want.By = callerName
 	}
-	report := o.Tick(r.Context(), c.Group.Name, controller.Request{Order: &want, DryRun: body.DryRun})
+	report := a.Tick(r.Context(), c.Group.Name, controller.Request{Order: &want, DryRun: body.DryRun})
 	if !body.DryRun {
-		o.log.InfoContext(r.Context(), "order", "group", report.Group, "kind", string(want.Kind), "to", want.To, "by", short(want.By), "refused", short(report.Decision.Refused))
-		o.journal.Tick(r.Context(), report)
+		a.log.InfoContext(r.Context(), "order", "group", report.Group, "kind", string(want.Kind), "to", want.To, "by", short(want.By), "refused", short(report.Decision.Refused))
+		a.journal.Tick(r.Context(), report)
 	}
 	status := http.StatusOK
 	switch {
@@ -137,7 +137,7 @@ func (o opened) give(w http.ResponseWriter, r *http.Request, uses string, wish f
 	}
 	wire := journal.Wire(report)
 	if body.DryRun {
-		wire.Predicted = o.Predict(report, usualWrite).String()
+		wire.Predicted = a.Predict(report, usualWrite).String()
 	}
 	respond(w, status, "application/json", wire)
 }
@@ -171,15 +171,15 @@ func readOrder(w http.ResponseWriter, r *http.Request, uses string) (wireOrder, 
 const maxWords = 500
 
 // one returns the controller of the group that an order is for.
-func (o opened) one(name string) (*controller.Controller, error) {
-	names, err := o.named(name)
+func (a *App) one(name string) (*controller.Controller, error) {
+	names, err := a.named(name)
 	switch {
 	case err != nil:
 		return nil, err
 	case len(names) > 1:
 		return nil, fmt.Errorf("there are several groups: want one of %v in \"group\"", names)
 	}
-	c, _ := o.Controller(names[0]) // it was just listed
+	c, _ := a.Controller(names[0]) // it was just listed
 	return c, nil
 }
 
@@ -197,8 +197,8 @@ func memberOf(c *controller.Controller, name string) (appliance.MemberName, erro
 }
 
 // standby asks who is active, and returns the other member.
-func (o opened) standby(r *http.Request, c *controller.Controller) (appliance.MemberName, error) {
-	now := o.Tick(r.Context(), c.Group.Name, controller.Request{DryRun: true})
+func (a *App) standby(r *http.Request, c *controller.Controller) (appliance.MemberName, error) {
+	now := a.Tick(r.Context(), c.Group.Name, controller.Request{DryRun: true})
 	if now.Decided.IsZero() {
 		return "", fmt.Errorf("%w: %w", errActive, now.Err())
 	}

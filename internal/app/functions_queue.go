@@ -26,10 +26,10 @@ type tickMessage struct {
 }
 
 // enqueue asks for a look at every group, by whatever instance the platform chooses.
-func (o opened) enqueue(cause string) functions.Answer {
+func (a *App) enqueue(cause string) functions.Answer {
 	var messages []string
-	for _, name := range o.Groups() {
-		text, err := json.Marshal(tickMessage{Group: name, At: o.now().UTC(), Cause: cause})
+	for _, name := range a.Groups() {
+		text, err := json.Marshal(tickMessage{Group: name, At: a.now().UTC(), Cause: cause})
 		if err != nil {
 			panic("app: " + err.Error()) // it is made of texts
 		}
@@ -42,7 +42,7 @@ func (o opened) enqueue(cause string) functions.Answer {
 // time since the message was written, so that late messages make no queue: each is
 // worth a pass at least. A message that makes no sense fails the invocation, and the
 // host puts it among the poison messages in the end.
-func (f *Functions) tickGroup(ctx context.Context, o opened, in *functions.Invocation) (functions.Answer, error) {
+func (f *Functions) tickGroup(ctx context.Context, a *App, in *functions.Invocation) (functions.Answer, error) {
 	text, err := in.Text(messageBinding)
 	if err != nil {
 		return functions.Answer{}, err
@@ -51,15 +51,15 @@ func (f *Functions) tickGroup(ctx context.Context, o opened, in *functions.Invoc
 	if err := json.Unmarshal([]byte(text), &m); err != nil {
 		return functions.Answer{}, fmt.Errorf("the message is malformed: %w", err)
 	}
-	g := o.group(m.Group)
+	g := a.group(m.Group)
 	if g == nil {
 		return functions.Answer{}, fmt.Errorf("the message is for the group %q, and no group is called so", short(string(m.Group)))
 	}
 	if n := in.Number("DequeueCount"); n > 1 {
-		o.log.WarnContext(ctx, "message handed out again", "group", m.Group, "times", n)
+		a.log.WarnContext(ctx, "message handed out again", "group", m.Group, "times", n)
 	}
-	left := o.settings.Watch - max(0, o.now().Sub(m.At))
-	return outcome([]*controller.Report{f.lookAfter(ctx, o, g, left)})
+	left := a.config.Functions.Watch - max(0, a.now().Sub(m.At))
+	return outcome([]*controller.Report{f.lookAfter(ctx, a, g, left)})
 }
 
 // poison tells of a message that the host has given up. It needs no configuration and

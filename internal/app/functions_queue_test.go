@@ -7,15 +7,15 @@ import (
 	"testing/synctest"
 	"time"
 
-	"hopguard/internal/app"
 	"hopguard/internal/azuresim"
+	"hopguard/internal/config"
 	"hopguard/internal/funchost"
 )
 
 // The timer enqueues, and each group is ticked by an invocation of its own.
 func TestFunctionsFanOut(t *testing.T) {
 	change := func(w *world) { twoGroups(&w.config) }
-	hosted(t, app.FunctionsSettings{FanOut: true, Watch: 25 * time.Second}, change, func(t *testing.T, host *funchost.Host, h *handlers) {
+	hosted(t, config.Functions{FanOut: true, Watch: 25 * time.Second}, change, func(t *testing.T, host *funchost.Host, h *handlers) {
 		if err := host.Timer(t.Context(), "Tick"); err != nil {
 			t.Fatal(err)
 		}
@@ -41,7 +41,7 @@ func TestFunctionsFanOut(t *testing.T) {
 // a queue.
 func TestFunctionsLateMessageWatchesForTheRest(t *testing.T) {
 	for late, want := range map[time.Duration]time.Duration{0: 25 * time.Second, 10 * time.Second: 15 * time.Second, time.Hour: 0} {
-		hosted(t, app.FunctionsSettings{FanOut: true, Watch: 25 * time.Second}, nil, func(t *testing.T, host *funchost.Host, h *handlers) {
+		hosted(t, config.Functions{FanOut: true, Watch: 25 * time.Second}, nil, func(t *testing.T, host *funchost.Host, h *handlers) {
 			if err := host.Timer(t.Context(), "Tick"); err != nil {
 				t.Fatal(err)
 			}
@@ -68,7 +68,7 @@ func TestFunctionsPoisonMessageEndsInAnError(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			queues := &funchost.Queues{}
 			synctest.Test(t, func(t *testing.T) {
-				h := &handlers{world: newWorld(t, azuresim.TwoRegionsOptions{})}
+				h := handling(newWorld(t, azuresim.TwoRegionsOptions{}), config.Functions{})
 				host := h.host(t, appFolder(t), queues)
 				defer host.Close()
 				queues.Put("hopguard-ticks", text)

@@ -18,16 +18,17 @@ import (
 
 	"hopguard/internal/app"
 	"hopguard/internal/azuresim"
+	"hopguard/internal/config"
 	"hopguard/internal/decide"
 	"hopguard/internal/funchost"
 )
 
 // hosted runs a test with a host and what it hosts, in a bubble.
-func hosted(t *testing.T, s app.FunctionsSettings, change func(*world), run func(t *testing.T, host *funchost.Host, h *handlers)) {
+func hosted(t *testing.T, s config.Functions, change func(*world), run func(t *testing.T, host *funchost.Host, h *handlers)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		t.Helper()
-		h := &handlers{world: newWorld(t, azuresim.TwoRegionsOptions{}), settings: s}
+		h := handling(newWorld(t, azuresim.TwoRegionsOptions{}), s)
 		if change != nil {
 			change(&h.world)
 		}
@@ -39,7 +40,7 @@ func hosted(t *testing.T, s app.FunctionsSettings, change func(*world), run func
 
 // With no watch an invocation is one pass: the seed's way.
 func TestFunctionsTimerIsOnePass(t *testing.T) {
-	hosted(t, app.FunctionsSettings{}, nil, func(t *testing.T, host *funchost.Host, h *handlers) {
+	hosted(t, config.Functions{}, nil, func(t *testing.T, host *funchost.Host, h *handlers) {
 		began := time.Now()
 		if err := host.Timer(t.Context(), "Tick"); err != nil {
 			t.Fatal(err)
@@ -71,7 +72,7 @@ func TestFunctionsTimerIsOnePass(t *testing.T) {
 // An invocation watches, and sees a failure in its middle.
 func TestFunctionsTimerGoesOnWatching(t *testing.T) {
 	change := func(w *world) { fast(&w.config, time.Second) }
-	hosted(t, app.FunctionsSettings{Watch: 25 * time.Second}, change, func(t *testing.T, host *funchost.Host, h *handlers) {
+	hosted(t, config.Functions{Watch: 25 * time.Second}, change, func(t *testing.T, host *funchost.Host, h *handlers) {
 		began := time.Now()
 		var failing sync.WaitGroup
 		failing.Go(func() {
@@ -107,7 +108,7 @@ func TestFunctionsWatchIsFaster(t *testing.T) {
 		const phases = 6
 		for phase := range phases {
 			change := func(w *world) { fast(&w.config, time.Second) }
-			hosted(t, app.FunctionsSettings{Watch: watch}, change, func(t *testing.T, host *funchost.Host, h *handlers) {
+			hosted(t, config.Functions{Watch: watch}, change, func(t *testing.T, host *funchost.Host, h *handlers) {
 				var running sync.WaitGroup
 				running.Go(func() { _ = host.Run(t.Context()) })
 				time.Sleep(time.Until(time.Now().Truncate(schedule).Add(2*schedule + schedule*time.Duration(phase)/phases + time.Second)))
@@ -134,7 +135,7 @@ func TestFunctionsWatchIsFaster(t *testing.T) {
 // Of two invocations at once one watches, and the other makes its pass: they wait for
 // each other, and nothing is written twice.
 func TestFunctionsOverlappingInvocations(t *testing.T) {
-	hosted(t, app.FunctionsSettings{Watch: 25 * time.Second}, nil, func(t *testing.T, host *funchost.Host, h *handlers) {
+	hosted(t, config.Functions{Watch: 25 * time.Second}, nil, func(t *testing.T, host *funchost.Host, h *handlers) {
 		if err := h.world.PowerOff("vmx-a"); err != nil {
 			t.Fatal(err)
 		}
@@ -165,7 +166,7 @@ func TestFunctionsOverlappingInvocations(t *testing.T) {
 // compare-and-swap and the tables' etags make one switch of it.
 func TestFunctionsOnTwoInstances(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := &handlers{world: newWorld(t, azuresim.TwoRegionsOptions{}), settings: app.FunctionsSettings{Watch: 25 * time.Second}}
+		h := handling(newWorld(t, azuresim.TwoRegionsOptions{}), config.Functions{Watch: 25 * time.Second})
 		dir := appFolder(t)
 		one, two := h.host(t, dir, nil), h.host(t, dir, nil)
 		defer one.Close()
@@ -197,7 +198,7 @@ func TestFunctionsOnTwoInstances(t *testing.T) {
 
 // A tick that failed fails its invocation, and the next one makes it good.
 func TestFunctionsFailedTickFailsTheInvocation(t *testing.T) {
-	hosted(t, app.FunctionsSettings{}, nil, func(t *testing.T, host *funchost.Host, h *handlers) {
+	hosted(t, config.Functions{}, nil, func(t *testing.T, host *funchost.Host, h *handlers) {
 		if _, err := h.world.Inject(azuresim.Fault{Kind: azuresim.FaultForbidden, Path: "routeTables"}); err != nil {
 			t.Fatal(err)
 		}
@@ -221,7 +222,8 @@ func TestFunctionsFailedTickFailsTheInvocation(t *testing.T) {
 // with every invocation, until it can.
 func TestFunctionsWithoutAConfiguration(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := &handlers{world: newWorld(t, azuresim.TwoRegionsOptions{}), broken: errors.New("groups[0].members: want two")}
+		h := handling(newWorld(t, azuresim.TwoRegionsOptions{}), config.Functions{})
+		h.broken = errors.New("groups[0].members: want two")
 		queues := &funchost.Queues{}
 		host := h.host(t, appFolder(t), queues)
 		defer host.Close()
@@ -252,7 +254,7 @@ func TestFunctionsWithoutAConfiguration(t *testing.T) {
 // limit, which is below the host's: the host kills nobody.
 func TestFunctionsEndBeforeTheHostKillsThem(t *testing.T) {
 	change := func(w *world) { w.config.Azure.Timeout = 20 * time.Minute }
-	hosted(t, app.FunctionsSettings{}, change, func(t *testing.T, host *funchost.Host, h *handlers) {
+	hosted(t, config.Functions{}, change, func(t *testing.T, host *funchost.Host, h *handlers) {
 		if _, err := h.world.Inject(azuresim.Fault{Kind: azuresim.FaultTimeout, Path: "routeTables"}); err != nil {
 			t.Fatal(err)
 		}
@@ -273,7 +275,7 @@ func TestFunctionsEndBeforeTheHostKillsThem(t *testing.T) {
 // invocation finishes what was begun.
 func TestFunctionsKilledByTheirTimeoutAreFinishedByTheNext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := &handlers{world: newWorld(t, azuresim.TwoRegionsOptions{}), settings: app.FunctionsSettings{}}
+		h := handling(newWorld(t, azuresim.TwoRegionsOptions{}), config.Functions{})
 		h.world.config.Azure.Parallel = 1
 		dir := appFolder(t)
 		host := h.host(t, dir, nil)
@@ -364,7 +366,7 @@ func TestFunctionsAreThoseOfThePackage(t *testing.T) {
 // A timer that is late says so, if the host knows it.
 func TestFunctionsPastDue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := &handlers{world: newWorld(t, azuresim.TwoRegionsOptions{})}
+		h := handling(newWorld(t, azuresim.TwoRegionsOptions{}), config.Functions{})
 		var told shared
 		i, err := h.Start(funchost.Command{Stdout: &told, Stderr: &told})
 		if err != nil {

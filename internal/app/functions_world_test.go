@@ -46,15 +46,20 @@ func appFolder(t *testing.T) string {
 // handlers is the worker of a host: each handler that it starts is an App of its own,
 // in this process. What lasts beyond a handler is the simulated Azure and the records.
 type handlers struct {
-	world    world
-	settings app.FunctionsSettings
-	records  store.Memory
+	world   world
+	records store.Memory
 	// broken is why the configuration cannot be read; nil if it can.
 	broken error
 
 	mu sync.Mutex
 	// ticks are when the timer's invocations came.
 	ticks []time.Time
+}
+
+// handling returns handlers of a world whose configuration has a section functions.
+func handling(w world, f config.Functions) *handlers {
+	w.config.Functions = f
+	return &handlers{world: w}
 }
 
 // host starts a host for them.
@@ -76,15 +81,14 @@ func (h *handlers) Start(c funchost.Command) (funchost.Instance, error) {
 	i := &instance{owner: h, life: life, end: end}
 	f := &app.Functions{
 		Stdout: c.Stdout, Stderr: c.Stderr,
-		Open: func(log *slog.Logger) (*app.App, app.FunctionsSettings, error) {
+		Open: func(log *slog.Logger) (*app.App, error) {
 			if h.broken != nil {
-				return nil, app.FunctionsSettings{}, h.broken
+				return nil, h.broken
 			}
-			a, err := app.New(app.Options{
+			return app.New(app.Options{
 				Config: h.world.config, Logger: log, Dial: h.world.dial, Meraki: h.world.meraki,
 				Transport: mortal{i, h.world.Transport()}, Records: mortalRecords{i, &h.records},
 			})
-			return a, h.settings, err
 		},
 	}
 	i.handler = f.Handler()

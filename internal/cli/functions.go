@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -22,13 +21,6 @@ import (
 // again.
 const codeRestart = 200
 
-const (
-	// usualWatch is how long an invocation watches: the timer fires every 30 s.
-	usualWatch = 25 * time.Second
-	// longestWatch leaves time for a switch, within app.FunctionsLimit.
-	longestWatch = 2 * time.Minute
-)
-
 func newFunctionsCmd(g *global) *cobra.Command {
 	return &cobra.Command{
 		Use:   "functions",
@@ -38,9 +30,9 @@ the package that "make functions-zip" builds: docs/functions.md says how it is s
 It listens before it reads its configuration: the file --config or HOPGUARD_CONFIG, or
 hopguard.yaml in the folder of the app, or the variables of the old function.
 
-HOPGUARD_FUNCTIONS_WATCH is how long an invocation of the timer goes on watching, 25s
-if it is not set, and 0s for one pass. HOPGUARD_FUNCTIONS_FANOUT=true has the timer put
-one message for each group into a queue, and other invocations tick the groups.
+The section functions says how long an invocation of the timer goes on watching, 25s if
+it does not say so, and whether the timer looks after the groups itself or puts a message
+for each into a queue.
 
 It never ends with code 0, after which the host would not start it again.`,
 		Example: `  FUNCTIONS_CUSTOMHANDLER_PORT=7071 hopguard functions`,
@@ -58,7 +50,7 @@ It never ends with code 0, after which the host would not start it again.`,
 			level := new(slog.LevelVar)
 			f := &app.Functions{
 				Stdout: g.env.Stdout, Stderr: g.env.Stderr, Level: level,
-				Open: func(log *slog.Logger) (*app.App, app.FunctionsSettings, error) { return g.openFunctions(log, level) },
+				Open: func(log *slog.Logger) (*app.App, error) { return g.openFunctions(log, level) },
 			}
 			if err := f.Serve(ctx, ln); err != nil {
 				return err
@@ -81,27 +73,22 @@ func hostPort(getenv func(string) string) (string, error) {
 
 // openFunctions reads the configuration. Its errors are read in a log, so they say
 // what to do.
-func (g *global) openFunctions(log *slog.Logger, level *slog.LevelVar) (a *app.App, s app.FunctionsSettings, err error) {
+func (g *global) openFunctions(log *slog.Logger, level *slog.LevelVar) (_ *app.App, err error) {
 	defer func() {
 		if h, ok := errors.AsType[hinter](err); ok && h.Hint() != "" {
 			err = fmt.Errorf("%w; hint: %s", err, h.Hint())
 		}
 	}()
-	s, err = functionsSettings(g.env.Getenv)
-	if err != nil {
-		return nil, s, err
-	}
 	here := *g
 	here.file = g.functionsFile()
 	c, err := here.load()
 	if err != nil {
-		return nil, s, err
+		return nil, err
 	}
 	if err := level.UnmarshalText([]byte(c.Log.Level)); err != nil {
 		panic("cli: " + err.Error()) // load has checked it
 	}
-	a, err = app.New(app.Options{Config: c, Logger: log, Version: readVersion().Version, Getenv: g.env.Getenv})
-	return a, s, err
+	return app.New(app.Options{Config: c, Logger: log, Version: readVersion().Version, Getenv: g.env.Getenv})
 }
 
 // functionsFile is the configuration file: the one that somebody names, or the usual
@@ -115,21 +102,4 @@ func (g *global) functionsFile() string {
 		return ""
 	}
 	return file
-}
-
-// functionsSettings reads what the app settings say of invocations.
-func functionsSettings(getenv func(string) string) (s app.FunctionsSettings, err error) {
-	const watch, fanOut = "HOPGUARD_FUNCTIONS_WATCH", "HOPGUARD_FUNCTIONS_FANOUT"
-	s.Watch = usualWatch
-	if text := getenv(watch); text != "" {
-		if s.Watch, err = time.ParseDuration(text); err != nil || s.Watch < 0 || s.Watch > longestWatch {
-			return s, fmt.Errorf("%s: %q: want a duration from 0s to %s", watch, text, longestWatch)
-		}
-	}
-	if text := getenv(fanOut); text != "" {
-		if s.FanOut, err = strconv.ParseBool(text); err != nil {
-			return s, fmt.Errorf("%s: %q: want true or false", fanOut, text)
-		}
-	}
-	return s, nil
 }
