@@ -77,7 +77,11 @@ inline decide() {
 /* The record is stored before a route is touched, and only over what was loaded. */
 inline commit() {
   if
+#ifdef NO_ASK
   :: d_step { !changed -> plan() }
+#else
+  :: !changed -> my.at = ASKING
+#endif
 #ifdef NO_COMMIT
   :: d_step { changed -> plan() }
 #else
@@ -115,6 +119,17 @@ inline commit() {
   fi
 }
 
+/*
+ * Is the loaded record still the newest? Asked after the table was read and before it is
+ * written: a newer record's PUT is then either what the etag stands for, and the record
+ * says so, or later, and the etag is refused.
+ */
+#ifdef STORE_DOWN
+#define ORDERED (!my.behind || !over) /* no answer is no objection */
+#else
+#define ORDERED !my.behind
+#endif
+
 #ifdef NO_REPAIR
 #define WORTH_IT && changed
 #else
@@ -125,9 +140,6 @@ inline plan() {
   if
   :: (my.up & my.goal) WORTH_IT ->
     my.at = APPLYING; my.up = 0; my.version = 0;
-#ifndef FENCE
-    my.behind = 0;
-#endif
     EACH(plan_table)
   :: else -> end() /* hold: nothing is written towards a member that is not up */
   fi
@@ -143,22 +155,7 @@ inline plan_table(t) {
 
 /* --- the writing of one table --- */
 
-/*
- * A writer does not try for ever. That matters only where two may lead at the end: while
- * the one with the older record tries, the other cannot win. So tries are counted only
- * there; every finite number of them has the same end.
- */
-#if LEASE == NONE && !defined(TRY_FOREVER)
-#define MAY_TRY(t) && my.tries[t] < 1
-#define COUNT_TRY(t) ; my.tries[t] = my.tries[t] + over
-#define NO_TRIES(t) ; my.tries[t] = 0
-#else
-#define MAY_TRY(t)
-#define COUNT_TRY(t)
-#define NO_TRIES(t)
-#endif
-
-inline stop(t) { my.w[t] = 0; my.etag[t] = 0; my.fresh[t] = 0; my.shown[t] = 0 NO_TRIES(t) }
+inline stop(t) { my.w[t] = 0; my.etag[t] = 0; my.fresh[t] = 0; my.shown[t] = 0 }
 
 inline done(t) {
   printf("%d: reports table %d as done\n", me, t);
@@ -215,7 +212,29 @@ inline write(t) {
   fi
 }
 
-inline read_again(t) { my.etag[t] = 1; my.fresh[t] = 1; my.shown[t] = 0; my.w[t] = PLANNED COUNT_TRY(t) }
+inline read_again(t) { my.etag[t] = 1; my.fresh[t] = 1; my.shown[t] = 0 }
+
+/* Read again, ask, write. */
+inline again(t) {
+#ifdef NO_ASK
+  read_again(t); my.w[t] = PLANNED
+#elif defined(ASK_FIRST)
+  my.w[t] = READ
+#else
+  read_again(t); my.w[t] = READ
+#endif
+}
+
+inline ask(t) {
+  if
+#ifdef ASK_FIRST
+  :: ORDERED -> my.w[t] = ASKED
+#else
+  :: ORDERED -> my.w[t] = PLANNED
+#endif
+  :: d_step { my.behind -> printf("%d: is overruled\n", me); stop(t) }
+  fi
+}
 
 /* Only a read that shows the end is a step: one that shows Updating changes nothing. */
 inline read_back(t) {
@@ -230,7 +249,7 @@ inline read_back(t) {
   :: else ->
     if
     :: d_step { sent(t, RETRY) }
-    :: true MAY_TRY(t) -> d_step { read_again(t) }
+    :: d_step { again(t) }
 #ifdef FAILURES
     :: d_step { state[t] == FAILED -> stop(t) }
 #endif
@@ -246,7 +265,7 @@ inline retry(t) {
   :: my.etag[t] = 1; my.w[t] = PLANNED /* with a new etag, and the body of before */
 #else
   :: hop[t] == my.goal && state[t] != FAILED -> my.w[t] = ACCEPTED
-  :: (hop[t] != my.goal || state[t] == FAILED) MAY_TRY(t) -> d_step { read_again(t) }
+  :: hop[t] != my.goal || state[t] == FAILED -> d_step { again(t) }
 #endif
   :: d_step { stop(t) } /* tried often enough; the next tick goes on */
   fi
@@ -259,11 +278,22 @@ inline retry(t) {
 #define TURN(t) true
 #endif
 
+#ifdef NO_ASK
+#define ASKS(t)
+#elif defined(ASK_FIRST)
+#define ASKS(t) \
+  :: atomic { my.w[t] == READ -> ask(t) } \
+  :: d_step { my.w[t] == ASKED -> read_again(t); my.w[t] = PLANNED }
+#else
+#define ASKS(t) :: atomic { my.w[t] == READ -> ask(t) }
+#endif
+
 #define WRITER(t) \
   :: atomic { my.w[t] == PLANNED && TURN(t) -> check(t) } \
   :: atomic { my.w[t] == CHECKED -> write(t) } \
   :: atomic { my.w[t] == ACCEPTED && state[t] != UPDATING -> read_back(t) } \
-  :: atomic { my.w[t] == RETRY -> retry(t) }
+  :: atomic { my.w[t] == RETRY -> retry(t) } \
+  ASKS(t)
 
 #define WRITTEN(t) (my.w[t] == 0)
 
@@ -291,6 +321,13 @@ proctype Control(byte me) {
       if
       :: d_step { my.version -> changed = 1; plan(); changed = 0 }
       :: d_step { !my.version -> load(); my.at = LOOKED }
+      fi }
+#endif
+#ifndef NO_ASK
+  :: atomic { my.at == ASKING ->
+      if
+      :: d_step { ORDERED -> plan() }
+      :: d_step { my.behind -> printf("%d: is overruled\n", me); end() }
       fi }
 #endif
   WRITER(0)

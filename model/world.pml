@@ -14,6 +14,7 @@
  *   DOUBT     both members may be up, or none
  *   EMPTY     there is no record at first
  *   ORDERS    a person's orders, and changes of the rest of the record
+ *   STORE_DOWN a store that does not say whether the record is still the newest
  *   LOST_SWAP a write of the record whose answer is lost
  *   LAG       lists that show what was
  *   LATE      a PUT that arrives when nobody waits for it any more
@@ -50,13 +51,16 @@
 #define PROBED 2
 #define LOOKED 3
 #define UNSURE 4 /* the record was sent, and no answer came */
-#define APPLYING 5
+#define ASKING 5 /* nothing to store: is what was loaded still the newest record? */
+#define APPLYING 6
 
 /* w: the place in the writing of a table */
 #define PLANNED 1
 #define CHECKED 2  /* the term is valid; nothing but the request itself is left */
 #define ACCEPTED 3 /* wait for its end and read it back */
 #define RETRY 4    /* refused, or no answer, or not as wanted: read it again */
+#define READ 5     /* read again: is the record still the newest? */
+#define ASKED 6    /* only in ask-first */
 
 #if TABLES == 1
 #define EACH(f) f(0)
@@ -75,11 +79,8 @@ typedef Controller {
   byte seen[TABLES]; /* next hop, as listed */
   byte w[TABLES];
   bit etag[TABLES];  /* its etag is the current one */
-#if LEASE == NONE
-  bit tries[TABLES];
-#endif
+  bit behind;        /* the stored record has a newer epoch than its own */
   /* History: the controller does not look at these, the properties do. */
-  bit behind;        /* the active member was changed since it loaded the record */
   bit ordered;       /* a stored record has, or had, this active member */
   bit fresh[TABLES]; /* the table was read since the last PUT */
   bit shown[TABLES]  /* a read since the last PUT showed what is wanted, and Succeeded */
@@ -114,12 +115,7 @@ ltl P7_all_agree { <>[] (!over || ALL(AGREES)) }
 
 /* --- the store --- */
 
-/* Who has committed is asked only by the fence whether it has fallen behind since. */
-#ifdef FENCE
 #define MAY_FALL_BEHIND(c) (ctl[c].at != IDLE)
-#else
-#define MAY_FALL_BEHIND(c) (ctl[c].at >= LOADED && ctl[c].at <= LOOKED)
-#endif
 
 /* The record gets a new version. */
 inline touch() {
@@ -247,7 +243,7 @@ proctype World() {
       fi;
       printf("members: up are %c%c\n", LETTER(health & A), LETTER(health & B)) }
 #ifdef ORDERS
-#ifndef FENCE
+#if LEASE == NONE || !defined(FENCE)
   :: d_step { !over && record != NOBODY -> /* by another process, which holds no lease */
       store(OTHER(record)); printf("a person: orders %c\n", LETTER(record)) }
 #endif

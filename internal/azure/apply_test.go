@@ -182,6 +182,48 @@ func TestP3NoWriteWithoutATerm(t *testing.T) {
 	}
 }
 
+// TestP3AnOverruledOrderIsNotWrittenAgain: after a refused write the stored record says
+// something else. That table is not written again, and no other one is begun.
+func TestP3AnOverruledOrderIsNotWrittenAgain(t *testing.T) {
+	overruled := errors.New("epoch 3 came")
+	tests := []struct {
+		name     string
+		parallel int
+		fault    azuresim.FaultKind
+		ask      func() error
+		writes   int
+	}{
+		{"refused-by-the-etag", 1, azuresim.FaultPrecondition, func() error { return overruled }, 1},
+		{"refused-in-other-ways", 1, azuresim.Fault503, func() error { return overruled }, 1},
+		{"side-by-side", 3, azuresim.FaultPrecondition, func() error { return overruled }, 3},
+		{"it-stands", 1, azuresim.FaultPrecondition, func() error { return nil }, 4},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLab(t, azuresim.TwoRegionsOptions{}, azuresim.Options{})
+				l.inject(t, azuresim.Fault{Kind: tt.fault, Method: http.MethodPut, Count: tt.parallel})
+				term, stop := newTerm(t)
+				defer stop()
+				term = term.Carrying(func(context.Context) error { return tt.ask() })
+				outcomes, err := l.apply(t.Context(), t, l.client(t, func(s *azure.Settings) { s.Parallel = tt.parallel }), term, ignore)
+				if err != nil {
+					t.Errorf("Tables() = %v", err)
+				}
+				if got := len(l.writes()); got != tt.writes {
+					t.Errorf("%d writes, want %d", got, tt.writes)
+				}
+				l.mustBeHonest(t, outcomes)
+				for _, o := range outcomes {
+					if wanted := tt.ask(); !errors.Is(o.Err, wanted) {
+						t.Errorf("%s: %v, want %v", o.Table, o.Err, wanted)
+					}
+				}
+			})
+		})
+	}
+}
+
 // slowSignIn is a credential that takes a while, in which something happens.
 type slowSignIn struct {
 	identity

@@ -137,8 +137,8 @@ var errNoETag = errors.New("the table has no etag: it cannot be written conditio
 func (w *writer) recover(ctx context.Context, err error, try int) error {
 	wait := time.Duration(0)
 	if err != nil {
-		if errors.Is(err, lease.ErrLost) || ctx.Err() != nil {
-			return with(err, context.Cause(ctx))
+		if over := w.term.Err(); over != nil || ctx.Err() != nil {
+			return with(with(err, over), context.Cause(ctx))
 		}
 		var what ask
 		if what, wait, _ = advise(err); what == giveUp && !errors.Is(err, errNoETag) || try == writeTries {
@@ -163,6 +163,13 @@ func (w *writer) recover(ctx context.Context, err error, try int) error {
 	}
 	if w.plan.ETag == "" {
 		return errNoETag
+	}
+	if w.agreed() {
+		return nil
+	}
+	// Whoever changed the table may have had a newer record.
+	if overruled := w.term.Stands(ctx); overruled != nil {
+		return with(err, overruled)
 	}
 	return nil
 }

@@ -20,7 +20,7 @@ var errPrecondition = errors.New("412 PreconditionFailed")
 
 // Apply writes one table after the other as the contract says: under the term,
 // with the etag that was read, and read back. After a lost etag it reads and plans
-// that table again, once.
+// that table again, once, if the order still stands.
 func (w *world) Apply(ctx context.Context, term lease.Term, goal route.Goal, plan route.Plan, saw func(route.Progress)) []route.Outcome {
 	var out []route.Outcome
 	for _, t := range plan.Writes() {
@@ -28,7 +28,11 @@ func (w *world) Apply(ctx context.Context, term lease.Term, goal route.Goal, pla
 		if errors.Is(o.Err, errPrecondition) {
 			if now, err := route.Parse(w.raw(t.Table)); err == nil {
 				if again := goal.Diff(now); len(again.Changes) > 0 {
-					o = w.apply(ctx, term, goal, again, saw)
+					if err := term.Stands(ctx); err != nil {
+						o.Err = errors.Join(o.Err, err)
+					} else {
+						o = w.apply(ctx, term, goal, again, saw)
+					}
 				}
 			}
 		}

@@ -50,7 +50,8 @@ type Cloud interface {
 	Places(ctx context.Context, members []appliance.Member) ([]appliance.Place, error)
 	// Apply writes the tables of the plan that need it, conditionally on what was
 	// read, and reads each back. It must refuse a term that is no longer valid,
-	// also in the middle. It returns one outcome for each table to write.
+	// also in the middle, and one whose order no longer stands before it writes a table
+	// that it had to read again. It returns one outcome for each table to write.
 	Apply(ctx context.Context, term lease.Term, goal route.Goal, plan route.Plan, saw func(route.Progress)) []route.Outcome
 	// Effective returns the effective routes of an interface.
 	Effective(ctx context.Context, nic appliance.ResourceID) ([]route.EffectiveRoute, error)

@@ -131,6 +131,74 @@ func (nobody) Apply(context.Context, lease.Term, route.Goal, route.Plan, func(ro
 	return nil
 }
 
+// TestP3AnOverruledOrderIsNotWrittenAgain: the table has been changed under a tick by
+// somebody who had a newer record, or a freeze came meanwhile. The etag refuses the tick's
+// write, and it does not try again.
+func TestP3AnOverruledOrderIsNotWrittenAgain(t *testing.T) {
+	tests := []struct {
+		name string
+		// order is what the other one stores before it edits spoke-1; nil stores nothing.
+		order     *decide.Order
+		loadErr   error
+		puts      []string
+		overruled bool
+	}{
+		{"by-a-switch", &decide.Order{Kind: decide.OrderSwitch, To: "vmx-a", Force: true}, nil, []string{"put spoke-1 to vmx-b"}, true},
+		{"by-a-freeze", &decide.Order{Kind: decide.OrderFreeze, For: time.Hour}, nil, []string{"put spoke-1 to vmx-b"}, true},
+		{"not-by-a-pin", &decide.Order{Kind: decide.OrderPin, To: "vmx-b"}, nil, []string{"put spoke-1 to vmx-b", "put spoke-1 to vmx-b", "put spoke-2 to vmx-b"}, false},
+		{"not-by-an-edit", nil, nil, []string{"put spoke-1 to vmx-b", "put spoke-1 to vmx-b", "put spoke-2 to vmx-b"}, false},
+		{"not-by-a-store-that-is-down", nil, errors.New("503"), []string{"put spoke-1 to vmx-b", "put spoke-1 to vmx-b", "put spoke-2 to vmx-b"}, false},
+	}
+	for _, tt := range tests {
+		bubble(t, tt.name, func(t *testing.T) {
+			w := settled(t)
+			w.down("vmx-a")
+			other := w.controller()
+			other.Cloud = nobody{w}
+			once := true
+			w.beforePut = func(appliance.ResourceID) {
+				if !once {
+					return
+				}
+				once = false
+				if tt.order != nil {
+					other.Tick(t.Context(), term(t), controller.Request{Order: tt.order})
+				}
+				w.loadErr = tt.loadErr
+				w.put("spoke-1", "emea", a1)
+			}
+			r := w.tick(t, controller.Request{})
+			if diff := cmp.Diff(tt.puts, only(w.calls(), "put")); diff != "" {
+				t.Errorf("writes differ (-want +got):\n%s", diff)
+			}
+			if got := errors.Is(r.Err(), decide.ErrLostRace); got != tt.overruled {
+				t.Errorf("Err() = %v; a lost race: %t, want %t", r.Err(), got, tt.overruled)
+			}
+		})
+	}
+}
+
+// TestP3AnOverruledRepairIsNotBegun: an older tick sees what a newer record has ordered,
+// takes it for somebody's edit, has nothing to store, and asks before it writes.
+func TestP3AnOverruledRepairIsNotBegun(t *testing.T) {
+	bubble(t, "by-a-switch", func(t *testing.T) {
+		w := settled(t)
+		w.beforeTables = func() {
+			w.beforeTables = nil
+			w.down("vmx-a")
+			w.tick(t, controller.Request{})
+			w.placeErrs["vmx-a"] = errors.New("404 ResourceNotFound") // its address stays as old as it is
+		}
+		stale := w.controller()
+		r := w.tickBy(t, stale, term(t), controller.Request{Seen: &controller.Seen{Health: w.record().Health}})
+		expect(t, r, controller.Failed, decide.ReasonActiveUp)
+		wantError(t, r, "write routes: record was changed by somebody else meanwhile: it says vmx-b, epoch 2, auto; this was vmx-a, epoch 1, auto")
+		if got := w.hops("spoke-1") + ", " + w.hops("spoke-2"); got != b1+" 10.9.0.1, "+b1 {
+			t.Errorf("routes = %s, want what the newer record ordered", got)
+		}
+	})
+}
+
 // A record that cannot be read has been put aside. Azure's routes say who is
 // active, and a person is told.
 func TestCorruptRecord(t *testing.T) {
@@ -182,9 +250,25 @@ func TestP3NoWriteWithoutATerm(t *testing.T) {
 		w.down("vmx-a")
 		r := w.tickBy(t, w.controller(), lease.Term{}, controller.Request{})
 		expect(t, r, controller.Failed, decide.ReasonActiveDown)
-		if got := r.Err(); !errors.Is(got, lease.ErrLost) || got.Error() != "write routes: leadership lost: no term was taken" || r.Outcomes != nil {
+		if got := r.Err(); !errors.Is(got, lease.ErrLost) || got.Error() != "store record: leadership lost: no term was taken" || r.Outcomes != nil {
 			t.Errorf("Err() = %v with %d outcomes, want leadership lost before any write", got, len(r.Outcomes))
 		}
+		if got := only(w.calls(), "swap", "put"); len(got) > 0 {
+			t.Errorf("writes = %q, want none", got)
+		}
+	})
+	bubble(t, "lost-after-the-record-was-stored", func(t *testing.T) {
+		w := settled(t)
+		w.down("vmx-a")
+		leading, lose := context.WithCancelCause(t.Context())
+		mine, err := lease.Local{Holder: "here"}.Acquire(leading)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.beforeSwap = func() { lose(errors.New("the lease was broken")) }
+		r := w.tickBy(t, w.controller(), mine, controller.Request{})
+		expect(t, r, controller.Failed, decide.ReasonActiveDown)
+		wantError(t, r, "write routes: leadership lost: the lease was broken")
 		if got := only(w.calls(), "put"); len(got) > 0 {
 			t.Errorf("writes = %q, want none", got)
 		}

@@ -69,7 +69,7 @@ func (c *Controller) Tick(ctx context.Context, term lease.Term, req Request) *Re
 		if req.DryRun {
 			return r
 		}
-		switch err := c.commit(ctx, r, record, version); {
+		switch err := c.commit(ctx, term, r, record, version); {
 		case errors.Is(err, decide.ErrLostRace):
 			continue
 		case err != nil:
@@ -214,9 +214,12 @@ func (c *Controller) shares(record decide.Record, tables []route.Table) []decide
 }
 
 // commit stores the record if it has changed. Routes are touched only after it.
-func (c *Controller) commit(ctx context.Context, r *Report, before decide.Record, version string) error {
+func (c *Controller) commit(ctx context.Context, term lease.Term, r *Report, before decide.Record, version string) error {
 	if r.Record.Equal(before) {
 		return nil
+	}
+	if err := term.Err(); err != nil {
+		return fmt.Errorf("store record: %w", err)
 	}
 	if _, err := c.Records.Swap(ctx, r.Record, version); err != nil {
 		return fmt.Errorf("store record: %w", err)
@@ -226,11 +229,19 @@ func (c *Controller) commit(ctx context.Context, r *Report, before decide.Record
 	return nil
 }
 
+// apply writes the routes. Each table is written only after the record was found to be
+// the newest later than the table was read: then the etag refuses to replace what a newer
+// record has ordered, even if two lead. A swap has just told so.
 func (c *Controller) apply(ctx context.Context, r *Report, term lease.Term, goal route.Goal) {
 	if len(r.Plan.Writes()) == 0 {
 		return
 	}
-	if err := term.Err(); err != nil {
+	term = term.Carrying(func(ctx context.Context) error { return c.overruled(ctx, r.Record) })
+	err := term.Err()
+	if r.Committed.IsZero() {
+		err = term.Stands(ctx)
+	}
+	if err != nil {
 		r.fail(fmt.Errorf("write routes: %w", err))
 		return
 	}
@@ -238,4 +249,15 @@ func (c *Controller) apply(ctx context.Context, r *Report, term lease.Term, goal
 		c.tell(Event{Kind: EventProgress, Progress: p, At: p.At})
 	})
 	r.Applied = c.Now()
+}
+
+// overruled returns an error if a newer record orders something else than r does. A
+// store that does not answer overrules nothing: what was begun is finished.
+func (c *Controller) overruled(ctx context.Context, r decide.Record) error {
+	stored, _, err := c.Records.Load(ctx, c.Group.Name)
+	if err != nil || !stored.Overrules(r) {
+		return nil //nolint:nilerr // see above
+	}
+	return fmt.Errorf("%w meanwhile: it says %s, epoch %d, %s; this was %s, epoch %d, %s",
+		decide.ErrLostRace, stored.Active, stored.Epoch, stored.Mode, r.Active, r.Epoch, r.Mode)
 }

@@ -47,6 +47,7 @@ type world struct {
 	version          int
 	loadErr, swapErr error
 	beforeSwap       func() // somebody else, just before a swap
+	beforeTables     func() // the same, just before the tables are read
 
 	tables    map[appliance.ResourceID]json.RawMessage
 	etags     int
@@ -222,6 +223,9 @@ func (w *world) Swap(ctx context.Context, r decide.Record, version string) (stri
 }
 
 func (w *world) Tables(ctx context.Context, s route.Selection) ([]route.Table, error) {
+	if w.beforeTables != nil {
+		w.beforeTables()
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.note("tables")

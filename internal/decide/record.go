@@ -120,6 +120,20 @@ func (r Record) AddressesOf(name appliance.MemberName) Addresses {
 	return Addresses{Member: name}
 }
 
+// Overrules reports whether writes that old orders must stop because of r, which was
+// stored after it: traffic goes elsewhere since, the group is frozen, or Azure was asked
+// again where the active member is and said otherwise. A record that was lost, or is
+// older, overrules nothing.
+func (r Record) Overrules(old Record) bool {
+	if r.Epoch != old.Epoch {
+		return r.Epoch > old.Epoch
+	}
+	now, then := r.AddressesOf(old.Active), old.AddressesOf(old.Active)
+	return r.Active != old.Active ||
+		r.Mode == Frozen && old.Mode != Frozen ||
+		now.Seen.After(then.Seen) && !slices.Equal(now.Hops, then.Hops)
+}
+
 // Remember returns the record with the members' addresses as Azure says now. An
 // address that a member lost is kept as a former one, unless another member has
 // it now. Places without hops (Azure did not say) change nothing.

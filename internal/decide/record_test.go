@@ -22,6 +22,45 @@ func diff(want, got any) string {
 	return cmp.Diff(want, got, cmpopts.EquateComparable(netip.Addr{}))
 }
 
+func TestP3ARecordOverrulesAnOlderOrder(t *testing.T) {
+	at := func(minute int, addr string) []decide.Addresses {
+		return []decide.Addresses{{Member: "b", Hops: []appliance.Hop{hop("lan", addr)}, Seen: time.Date(2026, 11, 1, 12, minute, 0, 0, time.UTC)}}
+	}
+	old := decide.Record{Epoch: 2, Active: "b", Mode: decide.Auto, Places: at(1, "10.2.0.4")}
+	tests := []struct {
+		name   string
+		change func(*decide.Record)
+		want   bool
+	}{
+		{"the-same", func(*decide.Record) {}, false},
+		{"another-transition", func(r *decide.Record) { r.Epoch, r.Active = 3, "a" }, true},
+		{"to-and-fro", func(r *decide.Record) { r.Epoch = 4 }, true},
+		{"an-older-one", func(r *decide.Record) { r.Epoch, r.Active = 1, "a" }, false},
+		{"lost", func(r *decide.Record) { *r = decide.Record{} }, false},
+		{"begun-anew-elsewhere", func(r *decide.Record) { r.Active = "a" }, true},
+		{"frozen", func(r *decide.Record) { r.Mode = decide.Frozen }, true},
+		{"pinned", func(r *decide.Record) { r.Mode = decide.Pinned }, false},
+		{"health-only", func(r *decide.Record) { r.Note = "maintenance" }, false},
+		{"moved-since", func(r *decide.Record) { r.Places = at(2, "10.2.0.9") }, true},
+		{"moved-before", func(r *decide.Record) { r.Places = at(0, "10.2.0.9") }, false},
+		{"seen-again-in-place", func(r *decide.Record) { r.Places = at(2, "10.2.0.4") }, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			now := old
+			tt.change(&now)
+			if got := now.Overrules(old); got != tt.want {
+				t.Errorf("Overrules() = %t, want %t", got, tt.want)
+			}
+		})
+	}
+	frozen := old
+	frozen.Mode = decide.Frozen
+	if frozen.Overrules(frozen) {
+		t.Error("a frozen record overrules itself")
+	}
+}
+
 // What Azure says of the members, one look after the other, and what is
 // remembered of member a after the last. Member b is always at lan=10.2.0.4.
 func TestRemember(t *testing.T) {

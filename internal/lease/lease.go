@@ -29,6 +29,13 @@ type Term struct {
 	holder string
 	ctx    context.Context            //nolint:containedctx // the life of the term, not of a call
 	until  *atomic.Pointer[time.Time] // moved by each renewal; nil for a term without an end
+	order  *order                     // nil without one
+}
+
+// order is what a term carries out.
+type order struct {
+	ask       func(context.Context) error
+	overruled atomic.Pointer[error] // what ask has once returned
 }
 
 // Number orders the terms of one key. It orders terms, it does not fence.
@@ -38,7 +45,8 @@ func (t Term) Number() uint64 { return t.number }
 func (t Term) Holder() string { return t.holder }
 
 // Err returns nil while the term is valid, and an error that wraps ErrLost and the
-// cause once it is not. Writers call it at the last moment before each write.
+// cause once it is not, or that of Stands once its order does not stand. Writers call it
+// at the last moment before each write.
 func (t Term) Err() error {
 	switch {
 	case t.ctx == nil:
@@ -47,9 +55,36 @@ func (t Term) Err() error {
 		return fmt.Errorf("%w: %w", ErrLost, context.Cause(t.ctx))
 	case t.until != nil && !time.Now().Before(*t.until.Load()):
 		return fmt.Errorf("%w: term %d of %s: %w", ErrLost, t.number, t.holder, ErrExpired)
-	default:
-		return nil
 	}
+	if t.order != nil {
+		if err := t.order.overruled.Load(); err != nil {
+			return *err
+		}
+	}
+	return nil
+}
+
+// Carrying returns the same term, carrying out an order that somebody may overrule
+// meanwhile: ask returns an error if so. Leadership alone does not tell, as two may
+// believe that they lead. All copies of the term that is returned carry the same order.
+func (t Term) Carrying(ask func(context.Context) error) Term {
+	t.order = &order{ask: ask}
+	return t
+}
+
+// Stands asks whether the order that the term carries out, if any, is still the newest,
+// and returns an error if it is not, or if the term is no longer valid. From then on Err
+// says so too. Writers call it before they write again what somebody has changed
+// meanwhile; ctx bounds the asking.
+func (t Term) Stands(ctx context.Context) error {
+	if err := t.Err(); err != nil || t.order == nil {
+		return err
+	}
+	err := t.order.ask(ctx)
+	if err != nil {
+		t.order.overruled.Store(&err)
+	}
+	return err
 }
 
 // Local is leadership inside a single process: whoever runs it leads until it

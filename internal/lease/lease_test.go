@@ -43,6 +43,41 @@ func TestLocalTermEndsWithItsContext(t *testing.T) {
 	}
 }
 
+func TestTermStandsWhileItsOrderDoes(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	term, err := lease.Local{Holder: "host-1"}.Acquire(ctx)
+	if err != nil {
+		t.Fatalf("Acquire() = %v", err)
+	}
+	if err := term.Stands(t.Context()); err != nil {
+		t.Errorf("Stands() without an order = %v, want nil", err)
+	}
+	var overruled error
+	asked := 0
+	carrying := term.Carrying(func(context.Context) error { asked++; return overruled })
+	if err := carrying.Stands(t.Context()); err != nil || asked != 1 {
+		t.Errorf("Stands() = %v, asked %d times, want nil and once", err, asked)
+	}
+	overruled = errors.New("epoch 3 came")
+	if err := carrying.Stands(t.Context()); !errors.Is(err, overruled) || errors.Is(err, lease.ErrLost) {
+		t.Errorf("Stands() = %v, want that epoch 3 came, and no loss of the term", err)
+	}
+	overruled = nil
+	if err := carrying.Err(); err == nil || err.Error() != "epoch 3 came" {
+		t.Errorf("Err() = %v, want that epoch 3 came, for good", err)
+	}
+	if err := carrying.Stands(t.Context()); err == nil || asked != 2 {
+		t.Errorf("Stands() = %v, asked %d times, want an error and nobody asked again", err, asked)
+	}
+	if err := term.Err(); err != nil {
+		t.Errorf("Err() without the order = %v, want nil: the term is valid", err)
+	}
+	cancel()
+	if err := carrying.Err(); !errors.Is(err, lease.ErrLost) {
+		t.Errorf("Err() after the end = %v, want ErrLost", err)
+	}
+}
+
 func TestTermEndsByTheClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		term := lease.TermUntil(t.Context(), time.Now().Add(15*time.Second))
