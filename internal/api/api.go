@@ -19,6 +19,7 @@ import (
 
 	"hopguard/internal/appliance"
 	"hopguard/internal/controller"
+	"hopguard/internal/spoke"
 )
 
 // Group is a group as the API shows it.
@@ -28,6 +29,10 @@ type Group struct {
 	Interval time.Duration
 	// Report is the newest; nil before the first tick has ended.
 	Report *controller.Report
+	// Spokes is the newest scan of the group's workload networks; nil if it has none, or
+	// before the first scan has ended. Readiness does not depend on it: a restart would
+	// not help.
+	Spokes *spoke.Report
 	// Elsewhere is set while another process may look after the group.
 	Elsewhere *Elsewhere
 }

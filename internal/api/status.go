@@ -6,6 +6,7 @@ import (
 	"hopguard/internal/appliance"
 	"hopguard/internal/controller"
 	"hopguard/internal/journal"
+	"hopguard/internal/spoke"
 )
 
 // elsewhere is a group that another process looks after.
@@ -14,21 +15,32 @@ type elsewhere struct {
 	Leader controller.Leader   `json:"leader"`
 }
 
-// status shows the newest report of every group, in the form of tick --json. A
+// group is a group as tick --json shows it, and its spokes.
+type group struct {
+	journal.JSON
+	Spokes *spoke.JSON `json:"spokes,omitempty"`
+}
+
+// status shows the newest report of every group, in the form of tick --json, with a
+// summary of the newest scan of its spokes if it has some. A
 // group whose first tick has not ended is missing, and of those that another process
 // looks after it only says which one.
 func (s Server) status(w http.ResponseWriter, _ *http.Request) {
-	groups := []journal.JSON{}
+	groups := []group{}
 	var others []elsewhere
 	for _, g := range s.Groups() {
 		if g.Elsewhere != nil {
 			others = append(others, elsewhere{g.Name, g.Elsewhere.Leader})
 		} else if g.Report != nil {
-			groups = append(groups, journal.Wire(g.Report))
+			shown := group{JSON: journal.Wire(g.Report)}
+			if g.Spokes != nil {
+				shown.Spokes = new(spoke.Summary(g.Spokes))
+			}
+			groups = append(groups, shown)
 		}
 	}
 	write(w, http.StatusOK, "application/json", struct {
-		Groups    []journal.JSON `json:"groups"`
-		Elsewhere []elsewhere    `json:"elsewhere,omitempty"`
+		Groups    []group     `json:"groups"`
+		Elsewhere []elsewhere `json:"elsewhere,omitempty"`
 	}{groups, others})
 }

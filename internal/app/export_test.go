@@ -8,6 +8,7 @@ import (
 	"hopguard/internal/api"
 	"hopguard/internal/appliance"
 	"hopguard/internal/controller"
+	"hopguard/internal/peering"
 	"hopguard/internal/probe"
 )
 
@@ -27,12 +28,19 @@ type Wiring struct {
 	Set                     probe.Set
 	Timings                 []probe.Timing
 	Reconcile, UnknownAlert time.Duration
+	// Spokes and Scan are zero without spokes.
+	Spokes peering.Selection
+	Scan   time.Duration
 }
 
 // WiringOf returns it.
 func (a *App) WiringOf(name appliance.GroupName) Wiring {
 	g := a.group(name)
-	return Wiring{Set: g.schedule.Set, Timings: g.schedule.Checks, Reconcile: g.reconcile, UnknownAlert: g.unknownAlert}
+	w := Wiring{Set: g.schedule.Set, Timings: g.schedule.Checks, Reconcile: g.reconcile, UnknownAlert: g.unknownAlert}
+	if g.spokes != nil {
+		w.Spokes, w.Scan = g.spokes.selection, g.spokes.every
+	}
+	return w
 }
 
 // EventHandler takes events; nil if no sender is believed.

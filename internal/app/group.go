@@ -32,6 +32,8 @@ type group struct {
 	leads atomic.Pointer[time.Time]
 	// fit is whether this process is able to look after the group.
 	fit fitness
+	// spokes are nil if the group has none.
+	spokes *spokes
 	// nudged holds one when a tick shall be made now.
 	nudged chan struct{}
 
@@ -58,6 +60,7 @@ func (a *App) newGroup(c config.Group, o Options, w world) (*group, error) {
 		actAlone:     c.Policy.StoreOutage == config.StoreOutageAct,
 		unknownAlert: c.Policy.UnknownAlert,
 		turn:         make(chan struct{}, 1),
+		spokes:       newSpokes(c.Spokes, w.cloud),
 		nudged:       make(chan struct{}, 1),
 		controller: &controller.Controller{
 			Group: identity,

@@ -86,7 +86,7 @@ func (a *App) leadAlone(ctx context.Context, g *group, start time.Time, log *slo
 	g.leads.Store(new(a.now()))
 	// It ends when ctx does, or when leave is closed; the error is ctx's, which is known.
 	_ = a.term.Lead(ctx, func(ctx context.Context, term lease.Term) error {
-		a.watch(ctx, g, term, start, leave)
+		a.lead(ctx, g, term, start, leave)
 		return nil
 	})
 	g.leads.Store(nil)
@@ -119,7 +119,7 @@ func (a *App) stint(ctx context.Context, g *group, term lease.Term, start time.T
 			close(leave)
 		}
 	})
-	a.watch(ctx, g, term, start, leave)
+	a.lead(ctx, g, term, start, leave)
 	stop()
 	decider.Wait()
 }

@@ -14,6 +14,7 @@ func (a *App) newMetrics(version string) *metrics.Metrics {
 			Members:  memberNames(g.controller.Group),
 			Checks:   checkNames(g),
 			Witness:  g.controller.Witness,
+			Spokes:   g.spokes != nil,
 			Ready:    func() bool { return a.shown(g).Ready(a.now()) },
 			Lateness: g.schedule.Lateness,
 		})

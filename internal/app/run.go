@@ -51,7 +51,7 @@ func (a *App) Run(ctx context.Context) error {
 				return nil
 			}
 			return a.term.Lead(ctx, func(ctx context.Context, term lease.Term) error {
-				a.watch(ctx, g, term, start, nil)
+				a.lead(ctx, g, term, start, nil)
 				return nil
 			})
 		})
@@ -80,6 +80,9 @@ func (a *App) status() []api.Group {
 // shown is what the API shows of a group.
 func (a *App) shown(g *group) api.Group {
 	s := api.Group{Name: g.controller.Group.Name, Interval: g.reconcile, Report: g.last()}
+	if g.spokes != nil {
+		s.Spokes = g.spokes.latest.Load()
+	}
 	if a.replicas != nil && g.leads.Load() == nil {
 		s.Elsewhere = a.replicas.elsewhere(s.Name, a.now())
 	}

@@ -22,6 +22,7 @@ import (
 	"hopguard/internal/config"
 	"hopguard/internal/controller"
 	"hopguard/internal/decide"
+	"hopguard/internal/peering"
 	"hopguard/internal/probe"
 	"hopguard/internal/route"
 	"hopguard/internal/store"
@@ -66,12 +67,16 @@ func wireCases(file string) []struct {
 	window := func(w config.Window) func(*config.Config) {
 		return group(func(g *config.Group) { g.Policy.Windows = []config.Window{w} })
 	}
+	spokes := func(s config.Spokes) func(*config.Config) {
+		return group(func(g *config.Group) { g.Spokes = s })
+	}
 	opening := func(w wired) any {
 		o := w.controller.Policy.Windows[0]
 		return o.Next(time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)).Format(time.RFC3339) + " " + o.For.String()
 	}
 	firstHop := func(w wired) any { return w.controller.Group.Members[0].Hops[0] }
-	const id = "/subscriptions/5b5c1a10-0000-4000-8000-000000000001/resourceGroups/rg/providers/Microsoft.Network/networkInterfaces/nic"
+	const sub = "5b5c1a10-0000-4000-8000-000000000001"
+	const id = "/subscriptions/" + sub + "/resourceGroups/rg/providers/Microsoft.Network/networkInterfaces/nic"
 	return []struct {
 		path   string
 		change func(*config.Config)
@@ -113,6 +118,12 @@ func wireCases(file string) []struct {
 		{"groups.routes.names", group(func(g *config.Group) { g.Routes.Names = []string{"r"} }), func(w wired) any { return w.controller.Selection.Names }, []string{"r"}},
 		{"groups.routes.prefixes", group(func(g *config.Group) { g.Routes.Prefixes = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")} }), func(w wired) any { return fmt.Sprint(w.controller.Selection.Prefixes) }, "[10.0.0.0/8]"},
 		{"groups.routes.critical", group(func(g *config.Group) { g.Routes.Critical = []config.Ref{"rt-1"} }), func(w wired) any { return w.controller.Selection.Critical }, []string{"rt-1"}},
+		{"groups.spokes.tag.name", spokes(config.Spokes{Tag: config.Tag{Name: "n", Value: "v"}}), func(w wired) any { return w.Spokes.TagName }, "n"},
+		{"groups.spokes.tag.value", spokes(config.Spokes{Tag: config.Tag{Name: "n", Value: "v"}}), func(w wired) any { return w.Spokes.TagValue }, "v"},
+		{"groups.spokes.within", spokes(config.Spokes{Within: []config.Scope{"/subscriptions/" + sub, "/subscriptions/" + sub + "/resourceGroups/g"}}),
+			func(w wired) any { return w.Spokes.Scopes }, []peering.Scope{{Subscription: sub}, {Subscription: sub, ResourceGroup: "g"}}},
+		{"groups.spokes.exclude", spokes(config.Spokes{Tag: config.Tag{Name: "n"}, Exclude: []config.ResourceID{id}}), func(w wired) any { return w.Spokes.Exclude }, []appliance.ResourceID{id}},
+		{"groups.spokes.interval", spokes(config.Spokes{Tag: config.Tag{Name: "n"}, Interval: 7 * time.Minute}), func(w wired) any { return w.Scan }, 7 * time.Minute},
 		{"groups.vote", group(func(g *config.Group) { g.Vote = config.VoteAny }), func(w wired) any { return w.controller.Vote.Down }, 1},
 		{"groups.vote", group(func(g *config.Group) { g.Vote = config.VoteAll }), func(w wired) any { return w.controller.Vote.Down }, 3},
 		{"groups.quorum", group(func(g *config.Group) { g.Vote, g.Quorum = config.VoteQuorum, 2 }), func(w wired) any { return w.controller.Vote.Down }, 2},

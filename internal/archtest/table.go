@@ -47,7 +47,7 @@ func House() Table {
 		driven = "appliance decide route peering probe lease store controller journal config app azuresim"
 		// app wires everything; only the stand-ins that drive it are out of reach.
 		all = "appliance decide route peering probe lease store controller journal config " +
-			"azure azuresim meraki events notify metrics api web functions"
+			"spoke azure azuresim meraki events notify metrics api web functions"
 	)
 	return Table{
 		// The vocabulary and the pure core: data in, data out.
@@ -55,6 +55,9 @@ func House() Table {
 		{Package: "decide", May: "appliance", Traits: Pure | Owned},
 		{Package: "route", May: "appliance", Traits: Pure | Owned},
 		{Package: "peering", May: "appliance", Traits: Pure | Owned},
+		// What a scan of workload networks found and did. Apart from peering, because a
+		// plan is not yet a report.
+		{Package: "spoke", May: "appliance peering", Traits: Pure | Owned},
 
 		// The story of one tick. It knows no network, no file and no cloud.
 		{Package: "controller", May: "appliance decide route peering lease",
@@ -73,20 +76,22 @@ func House() Table {
 		{Package: "journal", May: "controller decide route peering appliance", Traits: Clock},
 		// Apart from journal, because it counts from one report to the next, and because
 		// the library of its format shall not be where a report is printed.
-		{Package: "metrics", May: "controller journal decide appliance", Tests: "events route", Traits: Owned},
-		{Package: "api", May: "controller journal decide route peering appliance", Traits: Clock | Owned},
+		{Package: "metrics", May: "controller journal decide appliance spoke", Tests: "events route peering", Traits: Owned},
+		{Package: "api", May: "controller journal decide route peering appliance spoke", Traits: Clock | Owned},
 		{Package: "web"},
 		{Package: "functions", Traits: Owned},
 		{Package: "events", Traits: Owned},
 		{Package: "config"},
 		{Package: "app", May: all, Tests: "blobsim merakisim sim lab funchost", Traits: Clock | Owned},
 		// The terminal is a view of a tick: it names what it orders and shows.
-		{Package: "cli", May: "app config api azuresim merakisim sim lab appliance controller decide journal",
+		{Package: "cli", May: "app config api azuresim merakisim sim lab appliance controller decide journal spoke",
 			Tests: "blobsim route store funchost funczip", Traits: Clock},
 		{Package: "cmd/hopguard", May: "cli"},
 
 		// The stand-ins. They keep the time of their own world.
-		{Package: "azuresim", Traits: Clock | TestSDK},
+		{Package: "azuresim", May: "armtemplate", Traits: Clock | TestSDK},
+		// The language of the template in deploy/arm: values in, values out.
+		{Package: "armtemplate", Traits: Pure | Owned},
 		// Its clock is the storage service's; Azurite tells its tests who is right.
 		{Package: "blobsim", Tests: "azurite", Traits: Clock},
 		// The real Azurite, for tests and for chaos: nothing that is shipped runs it.

@@ -25,8 +25,8 @@ const (
 
 // counters are what only grows.
 type counters struct {
-	checks, witness, ticks, transitions, writes *prometheus.CounterVec
-	asked, took, switches                       *prometheus.HistogramVec
+	checks, witness, ticks, transitions, writes, peerings *prometheus.CounterVec
+	asked, took, switches                                 *prometheus.HistogramVec
 }
 
 func newCounters(c *catalogue) counters {
@@ -54,11 +54,12 @@ func newCounters(c *catalogue) counters {
 		writes: c.counter("table_writes_total",
 			"Route tables that a tick was to write, by what became of it: done is said after the read-back only. For failed ones the log has the table and the cause.",
 			"group", "outcome"),
+		peerings: newPeerings(c),
 	}
 }
 
 func (c counters) all() []prometheus.Collector {
-	return []prometheus.Collector{c.checks, c.witness, c.asked, c.ticks, c.took, c.transitions, c.switches, c.writes}
+	return []prometheus.Collector{c.checks, c.witness, c.asked, c.ticks, c.took, c.transitions, c.switches, c.writes, c.peerings}
 }
 
 // begin makes the series of a group, at zero: one that appears with its first count
@@ -86,6 +87,10 @@ func (c counters) begin(g Group) {
 	}
 	c.writes.WithLabelValues(name, writeDone)
 	c.writes.WithLabelValues(name, writeFailed)
+	if g.Spokes {
+		c.peerings.WithLabelValues(name, writeDone)
+		c.peerings.WithLabelValues(name, writeFailed)
+	}
 	c.took.WithLabelValues(name)
 	c.switches.WithLabelValues(name)
 }

@@ -23,6 +23,7 @@ import (
 
 	"hopguard/internal/appliance"
 	"hopguard/internal/controller"
+	"hopguard/internal/spoke"
 )
 
 // Options are what New needs. Functions are called by several goroutines at once
@@ -43,6 +44,8 @@ type Group struct {
 	Checks []string
 	// Witness says that the group has one.
 	Witness bool
+	// Spokes says that the group keeps peerings of workload networks.
+	Spokes bool
 	// Ready is whether the group is looked after, as /readyz has it.
 	Ready func() bool
 	// Lateness is how late checks have started since the start of the process.
@@ -67,6 +70,8 @@ type Metrics struct {
 	mu sync.Mutex
 	// seen holds every group from the beginning.
 	seen map[appliance.GroupName]*history
+	// spokes holds the newest scan of each group that has had one.
+	spokes map[appliance.GroupName]*spoke.Report
 }
 
 // New returns metrics in a registry of their own.
@@ -75,6 +80,7 @@ func New(o Options) *Metrics {
 	m := &Metrics{
 		options: o, catalogue: c, registry: prometheus.NewRegistry(),
 		state: newStates(c), count: newCounters(c), seen: map[appliance.GroupName]*history{},
+		spokes: map[appliance.GroupName]*spoke.Report{},
 	}
 	for _, g := range o.Groups {
 		m.seen[g.Name] = &history{}

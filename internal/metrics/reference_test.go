@@ -34,6 +34,7 @@ func full() *metrics.Metrics {
 	m.Tick(quiet())
 	m.Tick(written(moving(10_000, decide.ReasonActiveDown), 14_000, 16_000))
 	m.Tick(frozen())
+	m.Spokes(scanned())
 	return m
 }
 
@@ -121,7 +122,8 @@ func vocabulary() map[string][]string {
 		"mode":                        {string(decide.Auto), string(decide.Pinned), string(decide.Frozen)},
 		"state":                       {string(controller.Agreed), string(controller.Degraded), string(controller.Failed)},
 		"origin":                      {"automatic", "ordered", "unknown"},
-		"outcome of a table":          {"done", "failed"},
+		"outcome of a table, peering": {"done", "failed"},
+		"by":                          {"hopguard", "person"},
 		"outcome of a check, witness": {appliance.Pass.String(), appliance.Fail.String(), appliance.Unknown.String()},
 	}
 	for _, r := range decide.Reasons() {

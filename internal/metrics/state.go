@@ -21,6 +21,7 @@ type states struct {
 	warnings, errors                    *prometheus.Desc
 	tables, routes, writes              *prometheus.Desc
 	events, worstLateness, meanLateness *prometheus.Desc
+	spokes                              spokeStates
 }
 
 func newStates(c *catalogue) states {
@@ -65,16 +66,17 @@ func newStates(c *catalogue) states {
 			"How late a check has started, at worst since the start. If it nears the interval, the machine is too small, or too much is asked of it.", "group"),
 		meanLateness: c.gauge("schedule_lateness_mean_seconds",
 			"How late checks have started on average since the start.", "group"),
+		spokes: newSpokeStates(c),
 	}
 }
 
 // Describe is part of prometheus.Collector.
 func (m *Metrics) Describe(to chan<- *prometheus.Desc) {
 	s := m.state
-	for _, d := range []*prometheus.Desc{
+	for _, d := range append(s.spokes.all(),
 		s.build, s.ready, s.active, s.verdict, s.suspect, s.reason, s.mode, s.frozen, s.epoch, s.state, s.started, s.ended,
 		s.warnings, s.errors, s.tables, s.routes, s.writes, s.events, s.worstLateness, s.meanLateness,
-	} {
+	) {
 		to <- d
 	}
 }
@@ -85,6 +87,9 @@ func (m *Metrics) Collect(to chan<- prometheus.Metric) {
 	p.gauge(m.state.build, 1, m.options.Version, runtime.Version())
 	for _, g := range m.options.Groups {
 		p.group(g, m.newest(g.Name))
+		if r := m.newestSpokes(g); r != nil {
+			p.scan(string(g.Name), r)
+		}
 	}
 	if m.options.Events == nil {
 		return

@@ -165,6 +165,26 @@ func (p Plan) Writes() []PairPlan {
 	return append(repairs, others...)
 }
 
+// First returns the plan with the writes of the first n pairs in the order of Writes,
+// and all else as it is, for who wants to read again before the rest is made.
+func (p Plan) First(n int) Plan {
+	chosen := map[[2]string]bool{}
+	for _, pair := range p.Writes()[:min(n, len(p.Writes()))] {
+		chosen[[2]string{pair.Spoke.Key(), pair.Hub.Key()}] = true
+	}
+	p.Networks = slices.Clone(p.Networks)
+	for i := range p.Networks {
+		pairs := slices.Clone(p.Networks[i].Pairs)
+		for j := range pairs {
+			if !chosen[[2]string{pairs[j].Spoke.Key(), pairs[j].Hub.Key()}] {
+				pairs[j].Steps = nil
+			}
+		}
+		p.Networks[i].Pairs = pairs
+	}
+	return p
+}
+
 // Steps counts the writes.
 func (p Plan) Steps() int {
 	n := 0
