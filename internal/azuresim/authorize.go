@@ -38,8 +38,12 @@ func (rq *request) permission() string {
 		return t.namespace + "/locations/" + t.special + "/read"
 	case "locks", "roleDefinitions", "roleAssignments":
 		return "Microsoft.Authorization/" + t.special + "/" + verb
+	case "deployments":
+		return deploymentPermission(t, verb)
 	case "agreements":
 		return "Microsoft.MarketplaceOrdering/offertypes/publishers/offers/plans/agreements/" + strings.Replace(verb, "action", "write", 1)
+	case "deletedWorkspaces":
+		return "Microsoft.OperationalInsights/deletedWorkspaces/" + verb
 	case "checkName":
 		return t.namespace + "/checknameavailability/" + strings.Replace(verb, "action", "read", 1)
 	default:

@@ -11,8 +11,8 @@
 // across a restart, or forward real packets. Where the service's behaviour is not confirmed, the harsher reading was taken and a
 // comment marked [U] says so.
 //
-// It imports nothing of this module and no Azure SDK, so that it cannot share a mistake with the client that it tests. The
-// command line, the simulation, the lab and tests may import it; production code may not.
+// Of this module it imports only the evaluator of templates, and no Azure SDK, so that it cannot share a mistake with the client
+// that it tests. The command line, the simulation, the lab and tests may import it; production code may not.
 package azuresim
 
 import (
@@ -82,7 +82,10 @@ type Sim struct {
 	assigned      []*roleAssignment
 	given         map[*Principal][]Assignment // what the world grants, without assignments
 	visibleFrom   map[string]time.Time        // when the directory's readers see a new principal, by object id
+	buried        []item                      // workspaces that were deleted and can be brought back, in the order of their deletion
 	accepted      map[string]bool             // terms in the marketplace: subscription/publisher/offer/plan
+	deployments   map[string]*deployment      // of templates, by lower-case id
+	undeploying   map[string]time.Time        // deletions of deployments, and when they are over
 	buckets       map[string]*bucket
 	windows       map[string]*window
 	tokens        map[string]claims
@@ -115,6 +118,7 @@ func New(w World, o Options) (*Sim, error) {
 		resources: map[string]*resource{}, indexes: map[string][]*resource{}, operations: map[string]*operation{},
 		buckets: map[string]*bucket{}, windows: map[string]*window{}, tokens: map[string]claims{}, outages: map[string]bool{},
 		roles: builtInRoles(), given: map[*Principal][]Assignment{}, visibleFrom: map[string]time.Time{}, accepted: map[string]bool{},
+		deployments: map[string]*deployment{}, undeploying: map[string]time.Time{},
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)

@@ -99,6 +99,11 @@ func (s *Sim) arm(rq *request, f *Fault) *reply {
 	if rep := s.authenticate(rq, f); rep != nil {
 		return rep
 	}
+	return s.admit(rq, f)
+}
+
+// admit is arm for somebody who is known: a client, or a deployment that goes on in its starter's name.
+func (s *Sim) admit(rq *request, f *Fault) *reply {
 	t := rq.target
 	if t == nil {
 		return rq.gateway(http.StatusNotFound, "InvalidResourceType", "The resource type of '"+rq.http.URL.Path+"' could not be found.")
@@ -156,6 +161,8 @@ func (s *Sim) checkVersion(rq *request) *reply {
 		known, own = roleVersions(), true
 	case t.special == "agreements":
 		known, own = []string{"2015-06-01", "2021-01-01"}, true
+	case t.special == "deletedWorkspaces":
+		known, own = s.kinds[lower(typeWorkspace)].versions, true
 	case t.special == "checkName":
 		known, own = append(webVersions(), storageVersions()...), true
 	case t.special == "graph":

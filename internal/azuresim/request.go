@@ -51,7 +51,7 @@ type target struct {
 	parents   []string
 	coll      bool   // the whole collection
 	action    string // as written; "" if none
-	special   string // a route that is no resource: subscriptions, operations, operationResults, groupJob, resources, graph, providers, locks, tenants, locations
+	special   string // a route that is no resource: deployments, subscriptions, operations, operationResults, groupJob, resources, graph, providers, locks, tenants, locations
 	scope     string // where permissions are asked for
 }
 
@@ -91,6 +91,9 @@ func (s *Sim) parse(path, method string) *target {
 			return t
 		}
 		return nil
+	}
+	if scope, name, tail, ok := cutDeployment(segs); ok {
+		return parseDeployment(t, scope, name, tail)
 	}
 	if scope, special, name, ok := cutRoles(segs); ok && len(scope) >= 2 && lower(scope[0]) == "subscriptions" {
 		t.special, t.name, t.coll = special, name, name == ""
@@ -218,6 +221,10 @@ func (s *Sim) parseProvider(t *target, rest []string, method string) *target {
 			return nil
 		}
 		t.special, t.name, t.action = "agreements", name, act
+		return t
+	}
+	if len(rest) == 2 && t.namespace == "Microsoft.OperationalInsights" && lower(rest[1]) == "deletedworkspaces" {
+		t.special = "deletedWorkspaces"
 		return t
 	}
 	if len(rest) == 2 && t.group == "" && lower(rest[1]) == "checknameavailability" && (t.namespace == "Microsoft.Web" || t.namespace == "Microsoft.Storage") {

@@ -35,8 +35,12 @@ func (s *Sim) special(rq *request) *reply {
 		return s.role(rq)
 	case t.special == "roleAssignments":
 		return s.assignment(rq)
+	case t.special == "deployments":
+		return s.deploy(rq)
 	case t.special == "agreements":
 		return s.agreement(rq)
+	case t.special == "deletedWorkspaces":
+		return s.deletedWorkspaces(rq)
 	case t.special == "checkName" && rq.http.Method == http.MethodPost:
 		return s.checkName(rq)
 	case t.special == "graph" && rq.http.Method == http.MethodPost:
@@ -246,6 +250,9 @@ func (s *Sim) groupJob(rq *request, op *operation) *reply {
 // pollGroup answers at the Location of a group deletion: 202 until it is done, then 200.
 func (s *Sim) pollGroup(rq *request) *reply {
 	const guidLength = 36
+	if _, ok := s.undeploying[rq.target.name]; ok {
+		return s.deploymentJob(rq, rq.target.name)
+	}
 	op := s.operations[rq.target.name[:min(guidLength, len(rq.target.name))]]
 	switch {
 	case op == nil || op.kind.name != typeGroup || !strings.EqualFold(op.sub, rq.target.sub):
