@@ -117,7 +117,7 @@ func (p *packed) serve(t *testing.T) []byte {
 	p.state = filepath.Join(dir, "state")
 	c.Store = config.Store{Kind: config.StoreFile, Path: p.state}
 	status := config.DefaultCheck(config.KindVMStatus)
-	status.Interval, status.Timeout, status.ConfirmInterval, status.Fall, status.Rise = time.Second, 500*time.Millisecond, 500*time.Millisecond, 1, 1
+	status.Interval, status.Timeout, status.ConfirmInterval, status.Fall, status.Rise = 2*time.Second, time.Second, time.Second, 1, 1
 	c.Groups[0].Checks = []config.Check{status}
 	text, err := c.Complete().YAML()
 	if err != nil {
@@ -214,7 +214,7 @@ func (p *packed) normal(t *testing.T) {
 func (p *packed) failsOver(t *testing.T) {
 	// Long enough for a check that begins when a list of power states from before the
 	// failure is no longer used.
-	h := p.host(t, "HOPGUARD_FUNCTIONS_WATCH", "2s")
+	h := p.host(t, "HOPGUARD_FUNCTIONS_WATCH", "3s")
 	if err := h.Timer(t.Context(), "Tick"); err != nil {
 		t.Fatal(err)
 	}
@@ -268,6 +268,9 @@ func (p *packed) killedAtEveryWrite(t *testing.T) {
 				t.Errorf("killed at write %d, carried out %t: the invocation succeeds", at+1, carried)
 			}
 			p.write.Store(nil)
+			if n := int(writes.Load()); n <= at {
+				t.Fatalf("the invocation made %d writes and was not killed; the log says %v", n, h.Log())
+			}
 			if err := h.Started(t.Context(), 2); err != nil {
 				t.Fatal(err)
 			}
