@@ -70,7 +70,7 @@ func House() Table {
 		{Package: "azure", May: "appliance decide route peering lease store",
 			Tests: "azuresim azurite blobsim controller probe", Traits: Clock | SDK},
 		{Package: "meraki", May: "appliance", Tests: "merakisim", Traits: Clock},
-		{Package: "notify", May: "appliance"},
+		{Package: "notify", May: "appliance", Traits: Owned},
 
 		// The views of a tick and the ways in.
 		{Package: "journal", May: "controller decide route peering appliance", Traits: Clock},
@@ -141,6 +141,8 @@ func owners() map[string]owner {
 		"github.com/spf13/pflag": {"cli", "the command line is one package"},
 		"github.com/gofrs/flock": {"store", "the lock guards the state file"},
 		"github.com/prometheus/": {"metrics", "metrics are a view of the journal"},
+		"github.com/wneessen/":   {"notify", "mail is one of several targets"},
+		"github.com/emersion/":   {"notify", "a mail server is for the tests of mail"},
 	}
 }
 
