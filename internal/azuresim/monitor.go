@@ -16,7 +16,7 @@ const (
 // monitorKinds are a workspace for logs, Application Insights on it, and who is told what. Nothing is ever measured.
 func (s *Sim) monitorKinds() []*plain {
 	return []*plain{
-		{name: typeWorkspace, versions: []string{"2020-08-01", "2021-06-01", "2022-10-01", "2023-09-01", "2025-02-01", "2025-07-01"}, fill: s.fillWorkspace,
+		{name: typeWorkspace, versions: []string{"2020-08-01", "2021-06-01", "2022-10-01", "2023-09-01", "2025-02-01", "2025-07-01"}, fill: s.fillWorkspace, keep: s.buryWorkspace,
 			actions: map[string]action{"sharedkeys": {"POST", "sharedKeys/action", s.workspaceKeys}}},
 		{name: typeComponent, versions: []string{"2015-05-01", "2020-02-02"}, status: http.StatusOK, fill: s.fillComponent,
 			actions: map[string]action{"currentbillingfeatures": {"", "CurrentBillingFeatures/read", s.billing}}},
@@ -43,6 +43,31 @@ func (s *Sim) fillWorkspace(_ *request, _ *resource, doc object) (object, *reply
 func (s *Sim) workspaceKeys(rq *request, r *resource) *reply {
 	key := strings.ReplaceAll(r.guid, "-", "")
 	return rq.ok(http.StatusOK, encode(object{{"primarySharedKey", key + key + "=="}, {"secondarySharedKey", key + "=="}}))
+}
+
+// buryWorkspace remembers a deleted workspace, unless force=true says that it is to be gone for good. That one of the same name brings it
+// back is not simulated.
+func (s *Sim) buryWorkspace(rq *request, r *resource) *reply {
+	if !strings.EqualFold(rq.query.Get("force"), "true") {
+		s.buried = append(s.buried, item{r.key, r.body})
+	}
+	return nil
+}
+
+// deletedWorkspaces lists the workspaces of a subscription, or of a group, that can still be brought back.
+func (s *Sim) deletedWorkspaces(rq *request) *reply {
+	if rq.http.Method != http.MethodGet {
+		return s.refuseMethod(rq)
+	}
+	t := rq.target
+	prefix := lower("/subscriptions/" + t.sub + "/resourceGroups/" + t.group)
+	var items []item
+	for _, i := range s.buried {
+		if strings.HasPrefix(i.key, prefix) {
+			items = append(items, i)
+		}
+	}
+	return s.page(rq, items)
 }
 
 // fillComponent checks the workspace: Application Insights without one is retired.
