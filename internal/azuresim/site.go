@@ -263,7 +263,7 @@ func siteDefaults() []member {
 	return []member{
 		{"numberOfWorkers", n("1")}, {"defaultDocuments", words([]string{"Default.htm", "Default.html", "index.html"})}, {"linuxFxVersion", ""}, {"requestTracingEnabled", false},
 		{"remoteDebuggingEnabled", false}, {"httpLoggingEnabled", false}, {"detailedErrorLoggingEnabled", false}, {"use32BitWorkerProcess", false}, {"webSocketsEnabled", false}, {"alwaysOn", false},
-		{"managedPipelineMode", "Integrated"}, {"loadBalancing", "LeastRequests"}, {"vnetRouteAllEnabled", true}, {"http20Enabled", false}, {"minTlsVersion", "1.2"}, {"scmMinTlsVersion", "1.2"},
+		{"managedPipelineMode", "Integrated"}, {"loadBalancing", "LeastRequests"}, {"vnetRouteAllEnabled", false}, {"http20Enabled", false}, {"minTlsVersion", "1.2"}, {"scmMinTlsVersion", "1.2"},
 		{"ftpsState", "FtpsOnly"}, {"scmIpSecurityRestrictionsUseMain", false}, {"ipSecurityRestrictionsDefaultAction", "Allow"}, {"scmIpSecurityRestrictionsDefaultAction", "Allow"},
 		{"ipSecurityRestrictions", []any{}}, {"scmIpSecurityRestrictions", []any{}}, {"functionAppScaleLimit", n("100")}, {"minimumElasticInstanceCount", n("0")}, {"publicNetworkAccess", "Enabled"},
 	}
