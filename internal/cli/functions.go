@@ -28,7 +28,8 @@ func newFunctionsCmd(g *global) *cobra.Command {
 		Long: `Functions answers the Azure Functions host, which starts it as the custom handler of
 the package that "make functions-zip" builds: docs/functions.md says how it is set up.
 It listens before it reads its configuration: the file --config or HOPGUARD_CONFIG, or
-hopguard.yaml in the folder of the app, or the variables of the old function.
+the text in HOPGUARD_CONFIG_YAML, or hopguard.yaml in the folder of the app, or the
+variables of the old function.
 
 The section functions says how long an invocation of the timer goes on watching, 25s if
 it does not say so, and whether the timer looks after the groups itself or puts a message
@@ -94,7 +95,7 @@ func (g *global) openFunctions(log *slog.Logger, level *slog.LevelVar) (_ *app.A
 // functionsFile is the configuration file: the one that somebody names, or the usual
 // one of the package if it is there.
 func (g *global) functionsFile() string {
-	if g.file != "" || g.env.Getenv("HOPGUARD_CONFIG") != "" {
+	if g.file != "" || g.env.Getenv("HOPGUARD_CONFIG") != "" || g.env.Getenv("HOPGUARD_CONFIG_YAML") != "" {
 		return g.file
 	}
 	file := filepath.Join(g.env.Getenv("FUNCTIONS_APP_ROOT_PATH"), "hopguard.yaml")

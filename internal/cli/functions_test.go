@@ -308,7 +308,7 @@ func (p *packed) fansOut(t *testing.T) {
 
 func (p *packed) misconfigured(t *testing.T) {
 	for name, setting := range map[string][2]string{
-		"/nowhere.yaml": {"HOPGUARD_CONFIG", "/nowhere.yaml"}, "functions.watch": {"HOPGUARD_FUNCTIONS_WATCH", "1h"},
+		"no YAML": {"HOPGUARD_CONFIG_YAML", "groups: ["}, "/nowhere.yaml": {"HOPGUARD_CONFIG", "/nowhere.yaml"}, "functions.watch": {"HOPGUARD_FUNCTIONS_WATCH", "1h"},
 		"functions.fanOut": {"HOPGUARD_FUNCTIONS_FANOUT", "perhaps"}, "azure.timeout": {"HOPGUARD_AZURE_TIMEOUT", "soon"},
 	} {
 		h := p.host(t, setting[0], setting[1])

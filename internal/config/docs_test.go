@@ -68,7 +68,7 @@ func TestManualExamplesLoad(t *testing.T) {
 		}
 	}
 	known := map[string]bool{
-		"HOPGUARD_CONFIG": true,
+		"HOPGUARD_CONFIG": true, "HOPGUARD_CONFIG_YAML": true,
 		"HOPGUARD_MEMBER": true, "HOPGUARD_VM": true, "HOPGUARD_ADDRESS": true, // given to a command
 	}
 	for _, v := range config.Variables() {

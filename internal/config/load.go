@@ -16,19 +16,28 @@ import (
 const maxFile = 1 << 20
 
 // Load returns the complete, valid configuration: the defaults, then the file, then the HOPGUARD_* variables. An empty path
-// means the file that HOPGUARD_CONFIG names; without one, the old function's variables stand for the file (see Import).
+// means the file that HOPGUARD_CONFIG names, or the text in HOPGUARD_CONFIG_YAML; without either, the old function's variables
+// stand for the file (see Import).
 //
 // The error is a *Problems with everything that is wrong, one with ErrNone if there is nothing to read, or says which file
 // could not be read, or where it is no YAML.
 func Load(path string, getenv func(string) string) (Config, error) {
+	text := ""
 	if path == "" {
-		path = getenv(configVariable)
+		path, text = getenv(configVariable), getenv(textVariable)
 	}
 	d := newDecoder()
 	c := Default()
 	switch {
+	case path != "" && text != "":
+		return Config{}, fmt.Errorf("read the configuration: both %s and %s are set: want one", configVariable, textVariable)
 	case path != "":
 		if err := d.file(path, &c); err != nil {
+			return Config{}, err
+		}
+	case text != "":
+		path = textVariable
+		if err := d.document(path, []byte(text), &c); err != nil {
 			return Config{}, err
 		}
 	case old(getenv):
@@ -52,23 +61,28 @@ func (d *decoder) file(path string, c *Config) error {
 	if err != nil {
 		return fmt.Errorf("read the configuration: %w", err)
 	}
+	return d.document(path, data, c)
+}
+
+// document reads the YAML text that name holds into c, as file does.
+func (d *decoder) document(name string, data []byte, c *Config) error {
 	read := yaml.NewDecoder(bytes.NewReader(data))
 	var document, second yaml.Node
 	switch err := read.Decode(&document); {
 	case errors.Is(err, io.EOF):
-		return fmt.Errorf("read the configuration: %q is empty: want at least one group", path)
+		return fmt.Errorf("read the configuration: %q is empty: want at least one group", name)
 	case err != nil:
-		return fmt.Errorf("read the configuration: %q is no YAML: %s", path, strings.TrimPrefix(err.Error(), "yaml: "))
+		return fmt.Errorf("read the configuration: %q is no YAML: %s", name, strings.TrimPrefix(err.Error(), "yaml: "))
 	}
 	root := document.Content[0]
 	if root.Kind == yaml.ScalarNode && root.ShortTag() == "!!null" {
-		return fmt.Errorf("read the configuration: %q is empty: want at least one group", path)
+		return fmt.Errorf("read the configuration: %q is empty: want at least one group", name)
 	}
 	switch err := read.Decode(&second); {
 	case err == nil:
-		return fmt.Errorf("read the configuration: %q holds several documents, the second from line %d: want one", path, second.Line)
+		return fmt.Errorf("read the configuration: %q holds several documents, the second from line %d: want one", name, second.Line)
 	case !errors.Is(err, io.EOF):
-		return fmt.Errorf("read the configuration: %q is no YAML: %s", path, strings.TrimPrefix(err.Error(), "yaml: "))
+		return fmt.Errorf("read the configuration: %q is no YAML: %s", name, strings.TrimPrefix(err.Error(), "yaml: "))
 	}
 	d.value("", root, reflect.ValueOf(c).Elem())
 	return nil

@@ -189,6 +189,43 @@ func TestLoadFindsTheFile(t *testing.T) {
 	}
 }
 
+func TestLoadTakesTheTextOfAVariable(t *testing.T) {
+	text, err := os.ReadFile("testdata/minimal.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	minimal, err := config.Load("testdata/minimal.yaml", none)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := config.Load("", env(map[string]string{"HOPGUARD_CONFIG_YAML": string(text), "FW1NAME": "ignored"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := sameConfig(minimal, c); diff != "" {
+		t.Errorf("HOPGUARD_CONFIG_YAML gave another configuration:\n%s", diff)
+	}
+	c, err = config.Load("testdata/minimal.yaml", env(map[string]string{"HOPGUARD_CONFIG_YAML": "groups: []"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := sameConfig(minimal, c); diff != "" {
+		t.Errorf("the given path did not win:\n%s", diff)
+	}
+	for _, test := range []struct{ name, text, file, want string }{
+		{"a-problem-names-the-variable", "groups: 3", "", "HOPGUARD_CONFIG_YAML"},
+		{"what-is-no-yaml-names-the-variable", "groups: [", "", `"HOPGUARD_CONFIG_YAML" is no YAML`},
+		{"both-are-refused", "groups: []", "testdata/minimal.yaml", "both HOPGUARD_CONFIG and HOPGUARD_CONFIG_YAML are set"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := config.Load("", env(map[string]string{"HOPGUARD_CONFIG_YAML": test.text, "HOPGUARD_CONFIG": test.file}))
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("Load() = %v, want %q in it", err, test.want)
+			}
+		})
+	}
+}
+
 func TestLoadHintsWhenThereIsNothing(t *testing.T) {
 	_, err := config.Load("", env(map[string]string{"SUBSCRIPTIONID": subscription}))
 	if !errors.Is(err, config.ErrNone) || err.Error() != "no configuration" {

@@ -8,6 +8,9 @@ import (
 // configVariable names the configuration file where --config does not.
 const configVariable = "HOPGUARD_CONFIG"
 
+// textVariable holds the configuration itself, where there is no folder for a file.
+const textVariable = "HOPGUARD_CONFIG_YAML"
+
 // Variable is a variable of the environment that overrides a setting of the file.
 type Variable struct {
 	// Name is the variable, like HOPGUARD_AZURE_CAFILE. An empty one counts as not set.
@@ -34,13 +37,16 @@ func eachVariable(c *Config, visit func(Variable, reflect.Value)) {
 			switch {
 			case formOf(v.Type()) == formStruct:
 				walk(at, v)
-			case path != "": // groups, beside the sections, has none
+			case path != "" && !listOfStructs(v.Type()): // groups, beside the sections, has none
 				visit(Variable{Name: "HOPGUARD_" + strings.ToUpper(strings.ReplaceAll(at, ".", "_")), Path: at}, v)
 			}
 		}
 	}
 	walk("", reflect.ValueOf(c).Elem())
 }
+
+// listOfStructs reports whether a type is a list that a variable cannot hold.
+func listOfStructs(t reflect.Type) bool { return formOf(t) == formList && formOf(t.Elem()) == formStruct }
 
 // environment puts the variables into c.
 func (d *decoder) environment(c *Config, getenv func(string) string) {
