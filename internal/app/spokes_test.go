@@ -301,3 +301,46 @@ func TestDryScan(t *testing.T) {
 		}
 	})
 }
+
+// Networks that are deleted, or are not selected any more, in the middle of a scan cost
+// no write from then on, and are no failure. What was half-made for them is left over,
+// and is removed when that is asked for.
+func TestSpokesThatDisappearInTheMiddle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newSpokeWorld(t, azuresim.TwoRegionsOptions{Spokes: 12}, func(w *azuresim.World) {
+			w.VirtualMachines = w.VirtualMachines[:2] // a network in use cannot be deleted
+		})
+		a := w.open(t)
+		deleted, untagged := w.reference.VirtualNetworks[11].ID(), w.reference.VirtualNetworks[12].ID()
+		var after time.Time
+		gone := make(chan struct{})
+		go func() {
+			defer close(gone)
+			time.Sleep(40 * time.Second) // their own halves are there, those of the members are not
+			w.do(t, http.MethodDelete, deleted, "")
+			w.do(t, http.MethodPut, untagged, strings.Replace(w.do(t, http.MethodGet, untagged, ""), `"`+spokeTag+`"`, `"was"`, 1))
+			after = time.Now()
+		}()
+		r := a.ScanSpokes(t.Context(), "emea", app.SpokesRequest{})
+		<-gone
+		if c := r.Counts(); r.State() != spoke.Agreed || c.Agreed != 20 {
+			t.Errorf("the scan is %s: %+v %v", r.State(), c, r.Failures())
+		}
+		for _, c := range w.peeringCalls() {
+			for _, id := range []string{deleted, untagged} {
+				if c.Time.After(after) && (strings.Contains(c.Path, id) || strings.Contains(string(c.Body), id)) {
+					t.Errorf("%s %s was asked for after the network was gone", c.Method, c.Path)
+				}
+			}
+		}
+		time.Sleep(time.Minute)
+		r = a.ScanSpokes(t.Context(), "emea", app.SpokesRequest{})
+		if c := r.Counts(); r.State() != spoke.Agreed || c.Networks != 10 || c.Unwanted != 2 || c.Writes != 0 {
+			t.Errorf("then %s: %+v\n%s", r.State(), c, spoke.Text(r))
+		}
+		r = a.ScanSpokes(t.Context(), "emea", app.SpokesRequest{Remove: true})
+		if c := r.Counts(); r.State() != spoke.Agreed || c.Unwanted != 0 || c.Writes != 2 {
+			t.Errorf("after the removal %s: %+v\n%s", r.State(), c, spoke.Text(r))
+		}
+	})
+}

@@ -156,7 +156,7 @@ func newRoot(env Env) *cobra.Command {
 		}
 	}
 	add("watch", newRunCmd(g), newFunctionsCmd(g), newTickCmd(g), newPlanCmd(g), newStatusCmd(g))
-	add("order", newFailoverCmd(g), newFailbackCmd(g), newPinCmd(g), newFreezeCmd(g), newThawCmd(g))
+	add("order", newFailoverCmd(g), newFailbackCmd(g), newPinCmd(g), newFreezeCmd(g), newThawCmd(g), newSpokesCmd(g))
 	add("try", newDemoCmd(g), newSimCmd(g))
 	root.AddCommand(newMeasureCmd(env.Stdout))
 	add("about", newConfigCmd(g), newVersionCmd(g))

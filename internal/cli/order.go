@@ -78,7 +78,7 @@ func (o *order) give(ctx context.Context, w wish) error {
 	if err := o.show(o.env.Stderr, output{}, view{page: journal.PagePlan, predict: predict}, []*controller.Report{plan}); err != nil {
 		return err
 	}
-	ctx, stop, err := o.confirm(ctx, want)
+	ctx, stop, err := o.ask(ctx, o.yes, sentence(want))
 	if err != nil {
 		return err
 	}
@@ -116,19 +116,19 @@ func (o *order) refused(r *controller.Report) error {
 	return verdict([]*controller.Report{r})
 }
 
-// confirm asks the person at the terminal. A read of a terminal cannot be
-// cancelled, so until the answer SIGINT and SIGTERM end the process as usual:
+// ask asks the person at the terminal, unless yes is said already. A read of a terminal
+// cannot be cancelled, so until the answer SIGINT and SIGTERM end the process as usual:
 // nothing is under way. The returned context is cancelled by them again.
-func (o *order) confirm(ctx context.Context, want decide.Order) (context.Context, func(), error) {
-	if o.yes {
+func (g *global) ask(ctx context.Context, yes bool, question string) (context.Context, func(), error) {
+	if yes {
 		return ctx, func() {}, nil
 	}
-	if !terminal(o.env.Stdin) {
+	if !terminal(g.env.Stdin) {
 		return nil, nil, usagef("look at the plan above, then repeat it with --yes", "nobody can be asked, because standard input is no terminal: want --yes")
 	}
-	fmt.Fprintf(o.env.Stderr, "\n%s [y/N] ", sentence(want))
+	fmt.Fprintf(g.env.Stderr, "\n%s [y/N] ", question)
 	signal.Reset(os.Interrupt, syscall.SIGTERM)
-	line, _ := bufio.NewReader(o.env.Stdin).ReadString('\n') // the end of the input is a no
+	line, _ := bufio.NewReader(g.env.Stdin).ReadString('\n') // the end of the input is a no
 	if word := strings.ToLower(strings.TrimSpace(line)); word != "y" && word != "yes" {
 		return nil, nil, errors.New("not confirmed: nothing was changed")
 	}

@@ -47,6 +47,8 @@ func TestScripts(t *testing.T) {
 			"routes": routes,
 			"writes": writes,
 			"web":    web,
+			"spoke":  changeSpoke,
+			"halves": halves,
 		},
 	})
 }

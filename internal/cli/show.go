@@ -13,6 +13,7 @@ import (
 	"hopguard/internal/appliance"
 	"hopguard/internal/controller"
 	"hopguard/internal/journal"
+	"hopguard/internal/spoke"
 )
 
 // output is how a command that reads shows what it found.
@@ -40,6 +41,15 @@ type view struct {
 	why  bool
 	// predict returns how long the plan of a report takes; nil if nobody asks.
 	predict func(*controller.Report) time.Duration
+	// spokes scans the workload networks too, and scans are the reports of that.
+	spokes bool
+	scans  map[appliance.GroupName]*spoke.Report
+}
+
+// wired is a report as JSON, with that of the group's spokes if it was asked for.
+type wired struct {
+	journal.JSON
+	Spokes *spoke.JSON `json:"spokes,omitempty"`
 }
 
 // show writes reports: one text, or one JSON object, for each.
@@ -50,7 +60,10 @@ func (g *global) show(w io.Writer, o output, v view, reports []*controller.Repor
 			predicted = v.predict(r)
 		}
 		if o.form == "json" {
-			wire := journal.Wire(r)
+			wire := wired{JSON: journal.Wire(r)}
+			if s := v.scans[r.Group]; s != nil {
+				wire.Spokes = new(spoke.Summary(s))
+			}
 			if predicted > 0 {
 				wire.Predicted = predicted.String()
 			}
@@ -65,6 +78,9 @@ func (g *global) show(w io.Writer, o output, v view, reports []*controller.Repor
 		options := journal.TextOptions{Page: v.page, Why: v.why, Predicted: predicted, Color: g.color(w), Width: width(w)}
 		if err := journal.Text(w, r, options); err != nil {
 			return fmt.Errorf("show the report: %w", err)
+		}
+		if s := v.scans[r.Group]; s != nil {
+			fmt.Fprint(w, spoke.Text(s))
 		}
 	}
 	return nil

@@ -14,14 +14,14 @@ func newStatusCmd(g *global) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show who is active, how the members are, and where routes point",
-		Long: `Status asks every check now and reads the record and the route tables. It stores
-and writes nothing.`,
+		Long: `Status asks every check now and reads the record and the route tables, and the
+workload networks of groups with spokes. It stores and writes nothing.`,
 		Example: `  hopguard status
   hopguard status --why
   hopguard status --json | jq -r .active`,
 		Args: usage(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return g.pass(cmd.Context(), o, group, controller.Request{DryRun: true}, view{page: journal.PageStatus, why: why})
+			return g.pass(cmd.Context(), o, group, controller.Request{DryRun: true}, view{page: journal.PageStatus, why: why, spokes: true})
 		},
 	}
 	o.flags(cmd)

@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -10,6 +12,7 @@ import (
 	"hopguard/internal/appliance"
 	"hopguard/internal/controller"
 	"hopguard/internal/journal"
+	"hopguard/internal/spoke"
 )
 
 func newTickCmd(g *global) *cobra.Command {
@@ -56,11 +59,40 @@ func (g *global) pass(ctx context.Context, o output, group string, req controlle
 	progress.groups = len(chosen) > 1
 	progress.begin()
 	reports := tickAll(ctx, a, chosen, req)
+	var scans []*spoke.Report
+	if have, err := withSpokes(a, group); err == nil && v.spokes {
+		scans = scanAll(ctx, a, have, app.SpokesRequest{DryRun: true})
+		v.scans = map[appliance.GroupName]*spoke.Report{}
+		for _, s := range scans {
+			v.scans[s.Group] = s
+		}
+	}
 	progress.end()
 	if err := g.show(g.env.Stdout, o, v, reports); err != nil {
 		return err
 	}
-	return verdict(reports)
+	return worse(verdict(reports), spokesStatus().verdict(scans))
+}
+
+// worse returns the end of a command that has two verdicts: a failure before a
+// degraded state before none, and both of two failures.
+func worse(a, b error) error {
+	switch codeA, codeB := codeOf(a), codeOf(b); {
+	case codeA == codeFailed && codeB == codeFailed:
+		return &exitError{code: codeFailed, err: fmt.Errorf("%w; %w", a, b)}
+	case codeB == codeFailed || codeA == codeAgreed:
+		return b
+	default:
+		return a
+	}
+}
+
+// codeOf is the exit code of a verdict.
+func codeOf(err error) int {
+	if e, ok := errors.AsType[*exitError](err); ok {
+		return e.code
+	}
+	return codeAgreed
 }
 
 // tickAll ticks groups side by side; the reports are in their order.

@@ -85,6 +85,7 @@ func worldOf(ts *testscript.TestScript) *served {
 
 func start(ts *testscript.TestScript, args []string) {
 	w := azuresim.TwoRegions(azuresim.TwoRegionsOptions{})
+	spokes := slices.Contains(args, "spokes")
 	reference := azuresim.TwoRegions(azuresim.TwoRegionsOptions{})
 	for len(args) > 0 {
 		switch args[0] {
@@ -123,7 +124,7 @@ func start(ts *testscript.TestScript, args []string) {
 		ts.Check(serveErr)
 	})
 	environment(ts, s.Env)
-	ts.Check(writeConfig(cloud, s, ts.MkAbs("hopguard.yaml")))
+	ts.Check(writeConfig(cloud, s, spokes, ts.MkAbs("hopguard.yaml")))
 	ts.Setenv("HOPGUARD_CONFIG", ts.MkAbs("hopguard.yaml"))
 }
 
@@ -140,7 +141,7 @@ func environment(ts *testscript.TestScript, file string) {
 }
 
 // writeConfig writes a configuration whose checks settle in no time.
-func writeConfig(cloud *sim.Cloud, s sim.Served, file string) error {
+func writeConfig(cloud *sim.Cloud, s sim.Served, spokes bool, file string) error {
 	c, err := cloud.Config(s.URL)
 	if err != nil {
 		return err
@@ -152,10 +153,16 @@ func writeConfig(cloud *sim.Cloud, s sim.Served, file string) error {
 	tcp := config.DefaultCheck(config.KindTCP)
 	tcp.Interval, tcp.Timeout, tcp.ConfirmInterval, tcp.Fall = 300*time.Millisecond, 100*time.Millisecond, 10*time.Millisecond, 2
 	tcp.Targets = map[string]string{}
+	for _, m := range c.Groups[0].Members {
+		tcp.Targets[m.Name] = "127.0.0.1:9" // of one that is yet to be deployed
+	}
 	for id, at := range s.Ports {
 		tcp.Targets[id[strings.LastIndexByte(id, '/')+1:]] = at.String()
 	}
 	c.Groups[0].Checks = []config.Check{status, tcp}
+	if spokes {
+		c.Groups[0].Spokes.Tag.Name = spokeTag
+	}
 	text, err := c.Complete().YAML()
 	if err != nil {
 		return err
@@ -193,6 +200,9 @@ func changeWorld(ts *testscript.TestScript, w *azuresim.World, change string) {
 	case "lock":
 		w.Locks = append(w.Locks, azuresim.Lock{Scope: table.ID(), Name: "keep", Level: "ReadOnly"})
 	default:
+		if changeSpokes(w, change) {
+			return
+		}
 		ts.Fatalf("no change of the world is called %s", change)
 	}
 }
