@@ -63,7 +63,7 @@ func handling(w world, f config.Functions) *handlers {
 }
 
 // host starts a host for them.
-func (h *handlers) host(t *testing.T, dir string, queues *funchost.Queues) *funchost.Host {
+func (h *handlers) host(t *testing.T, dir string, queues funchost.Account) *funchost.Host {
 	t.Helper()
 	host, err := funchost.Start(t.Context(), funchost.Options{
 		Root: dir, Worker: h, Key: functionKey, Queues: queues,

@@ -1,5 +1,5 @@
-// Package azurite runs Azurite, Microsoft's stand-in for Azure Storage, for tests and
-// for chaos.
+// Package azurite runs Azurite, Microsoft's stand-in for the blobs and queues of Azure
+// Storage, for tests and for chaos.
 //
 // It guarantees a fresh, empty account on a free port of the loopback, which ends
 // with the test also when the test is killed, and a clock that can be set forward.
@@ -35,14 +35,14 @@ const startTimeout = time.Minute
 
 // Server is a running Azurite.
 type Server struct {
-	// URL is the blob service of the account.
+	// URL is the service of the account: that of blobs, or of queues after StartQueues.
 	URL string
 
 	input  io.Writer
 	clocks chan string
 }
 
-// ConnectionString has the account key.
+// ConnectionString has the account key and the URL, as that of blobs.
 func (s *Server) ConnectionString() string {
 	return fmt.Sprintf("DefaultEndpointsProtocol=http;AccountName=%s;AccountKey=%s;BlobEndpoint=%s;", Account, Key, s.URL)
 }
@@ -58,10 +58,22 @@ func (s *Server) Advance(t testing.TB, d time.Duration) {
 	}
 }
 
-// Start runs Azurite until the test ends. Further arguments are Azurite's.
+// Start runs the blob service of Azurite until the test ends. Further arguments are
+// Azurite's.
 func Start(t testing.TB, arguments ...string) *Server {
 	t.Helper()
-	s, stop, err := Launch(t.Context(), t.TempDir(), arguments...)
+	return run(t, blobs, arguments)
+}
+
+// StartQueues is Start for the queue service.
+func StartQueues(t testing.TB) *Server {
+	t.Helper()
+	return run(t, queues, nil)
+}
+
+func run(t testing.TB, s service, arguments []string) *Server {
+	t.Helper()
+	server, stop, err := launch(t.Context(), t.TempDir(), s, arguments)
 	switch {
 	case err == nil:
 	case errors.Is(err, ErrMissing) && os.Getenv("CI") == "":
@@ -70,28 +82,37 @@ func Start(t testing.TB, arguments ...string) *Server {
 		t.Fatalf("start Azurite: %v", err)
 	}
 	t.Cleanup(stop)
-	return s
+	return server
 }
 
 // ErrMissing says that Azurite is not installed, or Node.js is not.
 var ErrMissing = errors.New("no Azurite")
 
-// Launch runs Azurite until stop is called or ctx ends, in a folder that it may fill;
-// stop waits for its end. Further arguments are Azurite's. The working directory must
-// be in the tree of this module. The error wraps ErrMissing where nothing could be
-// started.
+// service is one of Azurite's, in its own word.
+type service string
+
+const blobs, queues service = "blob", "queue"
+
+// Launch runs the blob service of Azurite until stop is called or ctx ends, in a folder
+// that it may fill; stop waits for its end. Further arguments are Azurite's. The working
+// directory must be in the tree of this module. The error wraps ErrMissing where nothing
+// could be started.
 func Launch(ctx context.Context, folder string, arguments ...string) (s *Server, stop func(), err error) {
+	return launch(ctx, folder, blobs, arguments)
+}
+
+func launch(ctx context.Context, folder string, of service, arguments []string) (s *Server, stop func(), err error) {
 	root, err := root()
 	if err != nil {
 		return nil, nil, err
 	}
-	program, err := program(ctx, root)
+	program, err := program(ctx, root, of)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%w: %w", ErrMissing, err)
 	}
 	arguments = append([]string{
 		"--require", filepath.Join(root, "scripts", "azurite-clock.js"), program,
-		"--silent", "--disableTelemetry", "--inMemoryPersistence", "--blobHost", "127.0.0.1", "--blobPort", "0",
+		"--silent", "--disableTelemetry", "--inMemoryPersistence", "--" + string(of) + "Host", "127.0.0.1", "--" + string(of) + "Port", "0",
 	}, arguments...)
 	ctx, end := context.WithCancel(ctx)
 	cmd := exec.CommandContext(ctx, "node", arguments...)
@@ -159,18 +180,18 @@ func start(ctx context.Context, cmd *exec.Cmd, end context.CancelFunc) (*Server,
 	}
 }
 
-// program returns the path of Azurite, and installs it first where CI is set.
-func program(ctx context.Context, root string) (string, error) {
+// program returns the path of a service, and installs Azurite first where CI is set.
+func program(ctx context.Context, root string, of service) (string, error) {
 	if _, err := exec.LookPath("node"); err != nil {
 		return "", err
 	}
 	script := filepath.Join(root, "scripts", "azurite")
-	where, err := output(ctx, script, "where")
+	where, err := output(ctx, script, "where", string(of))
 	if err != nil && os.Getenv("CI") != "" {
 		if _, err := output(ctx, script, "install"); err != nil {
 			return "", err
 		}
-		where, err = output(ctx, script, "where")
+		where, err = output(ctx, script, "where", string(of))
 	}
 	return where, err
 }

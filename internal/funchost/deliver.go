@@ -12,8 +12,13 @@ import (
 	"time"
 )
 
-// batch is how many messages of one queue are handled at a time.
-const batch = 16
+const (
+	// batch is how many messages of one queue are handled at a time.
+	batch = 16
+	// hidden is how long a message that was received is not seen, unless it is released
+	// before. A function that takes longer has it renewed; no function here may.
+	hidden = 10 * time.Minute
+)
 
 // Deliver hands each message that is visible now to its function, all at once, and
 // waits until they have been handled. It returns how many there were, and the errors of
@@ -23,19 +28,27 @@ func (h *Host) Deliver(ctx context.Context) (int, error) {
 	var all sync.WaitGroup
 	var mu sync.Mutex
 	var errs []error
+	note := func(err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		errs = append(errs, err)
+	}
 	n := 0
 	for _, name := range slices.Sorted(maps.Keys(h.app.functions)) {
 		f := h.app.functions[name]
 		if f.trigger.Type != "queueTrigger" {
 			continue
 		}
-		for _, m := range h.options.Queues.take(f.trigger.QueueName, batch) {
+		list, err := h.options.Queues.Receive(ctx, f.trigger.QueueName, batch, hidden)
+		if err != nil {
+			h.log.add(Error, err.Error())
+			note(err)
+		}
+		for _, m := range list {
 			n++
 			all.Go(func() {
 				if err := h.handle(ctx, f, m); err != nil {
-					mu.Lock()
-					defer mu.Unlock()
-					errs = append(errs, err)
+					note(err)
 				}
 			})
 		}
@@ -44,26 +57,44 @@ func (h *Host) Deliver(ctx context.Context) (int, error) {
 	return n, errors.Join(errs...)
 }
 
-// handle hands out one message.
-func (h *Host) handle(ctx context.Context, f function, m message) error {
-	q, queue := h.options.Queues, f.trigger.QueueName
-	_, err := h.invoke(ctx, f, map[string]any{f.trigger.Name: asText(m.text)}, map[string]any{
-		"DequeueCount": strconv.Itoa(m.dequeues), "Id": asText(m.id), "PopReceipt": asText(newID()),
-		"InsertionTime": m.inserted.UTC().Format(time.RFC3339), "ExpirationTime": m.inserted.Add(7 * 24 * time.Hour).UTC().Format(time.RFC3339),
-		"NextVisibleTime": time.Now().Add(hidden).UTC().Format(time.RFC3339),
+// handle hands out one message. One that was received too often already, by hosts that
+// died with it, is not handed out again.
+func (h *Host) handle(ctx context.Context, f function, m Message) error {
+	if m.Dequeues > h.app.mostDequeues {
+		return h.giveUp(ctx, f, m)
+	}
+	_, err := h.invoke(ctx, f, map[string]any{f.trigger.Name: asText(m.Text)}, map[string]any{
+		"DequeueCount": strconv.Itoa(m.Dequeues), "Id": asText(m.ID), "PopReceipt": asText(m.Receipt),
+		"InsertionTime": m.Inserted.UTC().Format(time.RFC3339), "ExpirationTime": m.Expires.UTC().Format(time.RFC3339),
+		"NextVisibleTime": m.Visible.UTC().Format(time.RFC3339),
 	})
+	q, queue := h.options.Queues, f.trigger.QueueName
 	switch {
 	case err == nil:
-		q.drop(queue, m.id)
-	case m.dequeues >= h.app.mostDequeues:
-		q.drop(queue, m.id)
-		if !strings.HasSuffix(queue, "-poison") {
-			q.Put(queue+"-poison", m.text)
-		}
+		return q.Delete(ctx, queue, m)
+	case m.Dequeues >= h.app.mostDequeues:
+		return errors.Join(err, h.giveUp(ctx, f, m))
+	case strings.HasSuffix(queue, poisonSuffix):
+		return err // it stays hidden for long: nothing else slows it down
 	default:
-		q.giveBack(queue, m.id, h.app.invisible)
+		return errors.Join(err, q.Release(ctx, queue, m, h.app.invisible))
 	}
-	return err
+}
+
+// poisonSuffix ends the names of queues of poison messages. They have none of their
+// own: a message stays in there until its function succeeds.
+const poisonSuffix = "-poison"
+
+// giveUp puts a message among the poison messages.
+func (h *Host) giveUp(ctx context.Context, f function, m Message) error {
+	q, queue := h.options.Queues, f.trigger.QueueName
+	if strings.HasSuffix(queue, poisonSuffix) {
+		return nil
+	}
+	if err := q.Send(ctx, queue+poisonSuffix, m.Text); err != nil {
+		return err
+	}
+	return q.Delete(ctx, queue, m)
 }
 
 // asText is JSON of a text, as a text: the host encodes texts once more before they go

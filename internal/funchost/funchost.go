@@ -5,8 +5,8 @@
 //
 // It is written from the documented contract and from what is known of the host's
 // source, and shares no code with the handler, so that it cannot share a mistake. Where
-// the contract leaves something open it takes the harsher reading. It keeps the queues
-// of a storage account in memory. It does not scale out, has no monitor of schedules,
+// the contract leaves something open it takes the harsher reading. Queues are in memory,
+// or those of a storage account or Azurite. It does not scale out, has no monitor of schedules,
 // knows only the bindings and the schedules that the package uses, and refuses
 // others by name. Tests of the handler may import it; production code may not.
 package funchost
@@ -34,9 +34,9 @@ type Options struct {
 	Settings map[string]string
 	// Worker starts the handler; nil starts the program that host.json names.
 	Worker Worker
-	// Queues are those of the storage account; nil is an account of its own. Hosts that
-	// share one are instances of one app.
-	Queues *Queues
+	// Queues are those of the storage account; nil is an account of its own in memory.
+	// Hosts that share one are instances of one app.
+	Queues Account
 	// Key is the function key; "" refuses all who must show one.
 	Key string
 	// Timeout is the functionTimeout; 0 is that of host.json.

@@ -131,9 +131,14 @@ func (i *fakeInstance) RoundTrip(r *http.Request) (*http.Response, error) {
 // hosted runs a test with a host of the small package.
 func hosted(t *testing.T, f *fake, o funchost.Options, run func(t *testing.T, h *funchost.Host)) {
 	t.Helper()
+	hostedIn(t, small(), f, o, run)
+}
+
+func hostedIn(t *testing.T, files map[string]string, f *fake, o funchost.Options, run func(t *testing.T, h *funchost.Host)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		t.Helper()
-		o.Root, o.Settings, o.Worker = folder(t, small()), settings(), f
+		o.Root, o.Settings, o.Worker = folder(t, files), settings(), f
 		h, err := funchost.Start(t.Context(), o)
 		if err != nil {
 			t.Fatal(err)

@@ -53,7 +53,7 @@ func (h *Host) invoke(ctx context.Context, f function, data, metadata map[string
 		return err
 	})
 	if err == nil {
-		err = h.carryOut(f, got)
+		err = h.carryOut(ctx, f, got)
 	}
 	if err != nil {
 		h.log.add(Error, fmt.Sprintf("Executed 'Functions.%s' (Failed): %v", f.name, err))
@@ -128,7 +128,7 @@ func (h *Host) believe(ctx context.Context, resp *http.Response) (result, error)
 }
 
 // carryOut puts messages into queues. Names that are no binding are passed over.
-func (h *Host) carryOut(f function, got result) error {
+func (h *Host) carryOut(ctx context.Context, f function, got result) error {
 	for name, b := range f.out {
 		raw, ok := got.Outputs[name]
 		if !ok || b.Type != "queue" || string(raw) == "null" {
@@ -145,7 +145,9 @@ func (h *Host) carryOut(f function, got result) error {
 			if json.Unmarshal(item, &text) != nil {
 				text = string(item)
 			}
-			h.options.Queues.Put(b.QueueName, text)
+			if err := h.options.Queues.Send(ctx, b.QueueName, text); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -1,23 +1,47 @@
 package funchost
 
 import (
+	"context"
 	"sync"
 	"time"
 )
 
-// Queues are the queues of a storage account. The zero value has none. They are safe
-// for concurrent use.
-type Queues struct {
-	mu     sync.Mutex
-	byName map[string][]*message
+// Account is the queue service of a storage account, as far as the host uses it. All
+// methods are safe for concurrent use.
+type Account interface {
+	// Send adds a message to a queue, which is made if it is not there.
+	Send(ctx context.Context, queue, text string) error
+	// Receive takes up to most visible messages out, and hides them for a time. A queue
+	// that is not there has none.
+	Receive(ctx context.Context, queue string, most int, hidden time.Duration) ([]Message, error)
+	// Release makes a message that was received visible again after a time.
+	Release(ctx context.Context, queue string, m Message, after time.Duration) error
+	// Delete deletes a message that was received.
+	Delete(ctx context.Context, queue string, m Message) error
 }
 
-// message is in a queue until it is deleted.
-type message struct {
-	id, text string
-	inserted time.Time
-	visible  time.Time
-	dequeues int
+// Message is one that was received.
+type Message struct {
+	ID, Text string
+	// Receipt shows that it was this reader who has received it last.
+	Receipt string
+	// Inserted and Expires are when it came and when it goes, and Visible when it is seen
+	// again.
+	Inserted, Expires, Visible time.Time
+	// Dequeues is how often it was received.
+	Dequeues int
+}
+
+// kept is how long the service keeps a message.
+const kept = 7 * 24 * time.Hour
+
+var _ Account = (*Queues)(nil)
+
+// Queues are the queues of an account, in memory. The zero value has none. They are
+// safe for concurrent use.
+type Queues struct {
+	mu     sync.Mutex
+	byName map[string][]*Message
 }
 
 // Put adds a message.
@@ -25,10 +49,10 @@ func (q *Queues) Put(queue, text string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.byName == nil {
-		q.byName = map[string][]*message{}
+		q.byName = map[string][]*Message{}
 	}
 	now := time.Now()
-	q.byName[queue] = append(q.byName[queue], &message{id: newID(), text: text, inserted: now, visible: now})
+	q.byName[queue] = append(q.byName[queue], &Message{ID: newID(), Text: text, Inserted: now, Expires: now.Add(kept), Visible: now})
 }
 
 // Len counts the messages of a queue, also those that are not visible.
@@ -38,46 +62,50 @@ func (q *Queues) Len(queue string) int {
 	return len(q.byName[queue])
 }
 
-// hidden is how long a message that was taken out is not seen, unless it comes back
-// before: the host renews it in time.
-const hidden = 10 * time.Minute
+// Send implements [Account].
+func (q *Queues) Send(_ context.Context, queue, text string) error {
+	q.Put(queue, text)
+	return nil
+}
 
-// take takes up to most visible messages out, and hides them.
-func (q *Queues) take(queue string, most int) []message {
+// Receive implements [Account].
+func (q *Queues) Receive(_ context.Context, queue string, most int, hidden time.Duration) ([]Message, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	now := time.Now()
-	var list []message
+	var list []Message
 	for _, m := range q.byName[queue] {
-		if len(list) < most && !m.visible.After(now) {
-			m.dequeues++
-			m.visible = now.Add(hidden)
+		if len(list) < most && !m.Visible.After(now) {
+			m.Dequeues++
+			m.Visible, m.Receipt = now.Add(hidden), newID()
 			list = append(list, *m)
 		}
 	}
-	return list
+	return list, nil
 }
 
-// drop deletes a message.
-func (q *Queues) drop(queue, id string) {
+// Release implements [Account].
+func (q *Queues) Release(_ context.Context, queue string, m Message, after time.Duration) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, in := range q.byName[queue] {
+		if in.ID == m.ID && in.Receipt == m.Receipt {
+			in.Visible = time.Now().Add(after)
+		}
+	}
+	return nil
+}
+
+// Delete implements [Account].
+func (q *Queues) Delete(_ context.Context, queue string, m Message) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	list := q.byName[queue]
-	for i, m := range list {
-		if m.id == id {
+	for i, in := range list {
+		if in.ID == m.ID && in.Receipt == m.Receipt {
 			q.byName[queue] = append(list[:i:i], list[i+1:]...)
-			return
+			break
 		}
 	}
-}
-
-// giveBack makes a message visible again after a while.
-func (q *Queues) giveBack(queue, id string, after time.Duration) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	for _, m := range q.byName[queue] {
-		if m.id == id {
-			m.visible = time.Now().Add(after)
-		}
-	}
+	return nil
 }
