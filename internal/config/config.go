@@ -21,6 +21,8 @@ type Config struct {
 	Meraki Meraki `yaml:"meraki"`
 	// Events says which senders of events are believed.
 	Events Events `yaml:"events"`
+	// Notify says who is told what happens.
+	Notify Notify `yaml:"notify"`
 	// Store says where the records of the groups are kept.
 	Store Store `yaml:"store"`
 	// Replicas says how several controllers share the groups.

@@ -158,6 +158,8 @@ func fresh(t reflect.Type, n *yaml.Node) reflect.Value {
 		check := DefaultCheck(Kind(peek(n, "kind"))).within(peek(n, "interval"))
 		check.Kind = "" // must be written
 		return reflect.ValueOf(check)
+	case reflect.TypeFor[NotifyTarget]():
+		return reflect.ValueOf(DefaultTarget())
 	default:
 		return reflect.Zero(t)
 	}

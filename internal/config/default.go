@@ -12,6 +12,7 @@ func Default() Config {
 	return Config{
 		Azure:     Azure{Cloud: CloudPublic, Credential: CredentialDefault, Timeout: 30 * time.Second},
 		Meraki:    Meraki{RequestsPerSecond: 5},
+		Notify:    Notify{Repeat: time.Hour, GiveUp: time.Hour},
 		Store:     Store{Kind: StoreFile},
 		Functions: Functions{Watch: 25 * time.Second},
 		Log:       Log{Level: LevelInfo, Format: FormatAuto},
@@ -55,6 +56,11 @@ func DefaultCheck(kind Kind) Check {
 	return c
 }
 
+// DefaultTarget returns the settings of a target that does not say them.
+func DefaultTarget() NotifyTarget {
+	return NotifyTarget{Min: SeverityWarning, PerHour: 20}
+}
+
 // within returns the defaults of a check with a short interval: half of it, where the usual timeout and confirmInterval would
 // not fit. What is no duration is reported elsewhere.
 func (k Check) within(interval string) Check {
@@ -69,13 +75,17 @@ func (k Check) within(interval string) Check {
 }
 
 // Complete returns the configuration with what follows from other settings filled in where it is empty: the preferred
-// member is the first, a tag value is the group's name, networks are read each minute, a group without checks reads vm-status, a check is named after
-// its kind and says nothing after three intervals and a timeout, a witness has 2 s or as much as the checks' interval allows,
+// member is the first, a tag value is the group's name, networks are read each minute, a group without checks reads vm-status, mail goes by STARTTLS, a
+// check is named after its kind and says nothing after three intervals and a timeout, a witness has 2 s or as much as the checks' interval allows,
 // a window is in UTC, the Meraki key is in its usual variable, a file store has its usual folder, and a blob store its usual
 // prefix, timeout and lease. Load and Import have done it.
 func (c Config) Complete() Config {
 	c.Meraki = c.Meraki.complete()
 	c.Store, c.Replicas = c.Store.complete(), c.Replicas.complete(c.Store.Kind)
+	c.Notify.Targets = slices.Clone(c.Notify.Targets)
+	for i := range c.Notify.Targets {
+		c.Notify.Targets[i] = c.Notify.Targets[i].complete()
+	}
 	c.Groups = slices.Clone(c.Groups) // not the caller's
 	for i := range c.Groups {
 		c.Groups[i] = c.Groups[i].complete()

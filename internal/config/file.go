@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -64,8 +65,11 @@ func (c Config) checkFiles(getenv func(string) string) []finding {
 		}
 	}
 	r.authorities("meraki.caFile", c.Meraki.CAFile)
-	for _, p := range append(c.Events.places(), c.Meraki.place()) {
+	for _, p := range append(slices.Concat(c.Events.places(), c.Notify.places()), c.Meraki.place()) {
 		r.placed(p, getenv)
+	}
+	for i, t := range c.Notify.Targets {
+		r.authorities(targetPath(i)+".caFile", t.CAFile, targetPath(i)+".kind")
 	}
 	if c.Store.Kind == StoreBlob { // in another one they are refused, whatever they hold
 		r.authorities("store.caFile", c.Store.CAFile)

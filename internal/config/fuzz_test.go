@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -75,6 +76,9 @@ func loadAndPrint(t *testing.T, path, marker string, vars map[string]string) {
 	}
 	if strings.Contains(string(show)+string(short), marker) {
 		t.Errorf("the secret is printed:\n%s\n%s", show, short)
+	}
+	if slices.ContainsFunc(c.Notify.Targets, func(x config.NotifyTarget) bool { return x.URL+x.Secret+x.Key+x.Password != "" }) {
+		return // the printed file has a variable instead
 	}
 	if err := os.WriteFile(path, short, 0o600); err != nil {
 		t.Fatal(err)

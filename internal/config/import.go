@@ -15,9 +15,9 @@ const oldTimer = 30 * time.Second
 // notes on what a person should know about the difference.
 //
 // It reads SUBSCRIPTIONID, AZURECLOUD, SP_USERNAME, SP_PASSWORD, TENANTID, FW1NAME, FW2NAME, FWRGNAME (one name, or two with
-// a comma between), FWUDRTAG, FWTRIES, FWDELAY, FWMONITOR, FW1FQDN, FW1PORT, FW2FQDN and FW2PORT; VMX_PRIMARY_NAME,
-// VMX_SECONDARY_NAME, VMX_RESOURCE_GROUP, VMX_UDR_TAG, VMX_PROBE_RETRIES, VMX_DELAY and VMX_MONITOR mean the same. The error
-// is a *Problems that names the variables, or one with ErrNone if there are none. The secret stays in SP_PASSWORD.
+// a comma between), FWUDRTAG, FWTRIES, FWDELAY, FWMONITOR, FW1FQDN, FW1PORT, FW2FQDN and FW2PORT, FWMAILDOMAINMX,
+// FWMAILFROM and FWMAILTO; VMX_PRIMARY_NAME, VMX_SECONDARY_NAME, VMX_RESOURCE_GROUP, VMX_UDR_TAG, VMX_PROBE_RETRIES,
+// VMX_DELAY and VMX_MONITOR mean the same. The error is a *Problems that names the variables, or one with ErrNone if there are none. The secret stays in SP_PASSWORD.
 func Import(getenv func(string) string) (Config, []string, error) {
 	if !old(getenv) {
 		return Config{}, nil, noneError{}
@@ -82,11 +82,7 @@ func (d *decoder) old(getenv func(string) string) (Config, []string) {
 	m.note("the group is called %s, after the tag value", g.Name)
 	m.note("route tables are looked for in every subscription that the credential sees, as before; azure.subscriptions narrows that")
 	m.note("traffic stays where it is after a failover until somebody fails it back, as before; policy.failback: auto returns it")
-	for _, name := range []string{"FWMAILDOMAINMX", "FWMAILFROM", "FWMAILTO"} {
-		if getenv(name) != "" {
-			m.note("%s is not used: hopguard sends no mail by itself", name)
-		}
-	}
+	m.mail(&c.Notify)
 	return c, m.notes
 }
 
@@ -243,6 +239,41 @@ func (m *importer) check(g *Group) Check {
 		m.d.broken[path] = target == ""
 	}
 	return k
+}
+
+// mail reads who was told of a switch: the mail servers of a domain were asked, without signing in.
+func (m *importer) mail(n *Notify) {
+	const at = "notify.targets[0]"
+	settings := []struct{ name, path, want string }{
+		{"FWMAILDOMAINMX", at + ".mx", "the domain whose mail servers take mail"},
+		{"FWMAILFROM", at + ".from", "the sender of mail"},
+		{"FWMAILTO", at + ".to", "who gets mail, with commas between"},
+	}
+	given, values := "", map[string]string{}
+	for _, s := range settings {
+		values[s.name] = strings.TrimSpace(m.getenv(s.name))
+		if given == "" && values[s.name] != "" {
+			given = s.name
+		}
+	}
+	if given == "" {
+		return
+	}
+	for _, s := range settings {
+		m.d.sources[s.path] = s.name
+		if values[s.name] == "" {
+			m.problem(s.name, "", s.want+", because "+given+" is set")
+			m.d.broken[s.path] = true
+		}
+	}
+	t := DefaultTarget()
+	t.Name, t.Kind, t.TLS = "mail", TargetMail, MailOpportunistic
+	t.MX, t.From = values["FWMAILDOMAINMX"], values["FWMAILFROM"]
+	for to := range strings.FieldsFuncSeq(values["FWMAILTO"], func(r rune) bool { return r == ',' || r == ';' || r == ' ' }) {
+		t.To = append(t.To, to)
+	}
+	n.Targets = []NotifyTarget{t}
+	m.note("mail goes to the mail servers of %s as before, with TLS where they offer it; notify.targets takes other ways", t.MX)
 }
 
 // number returns a setting that is a whole number from 1 to most, or the usual value when it is not there.

@@ -48,7 +48,8 @@ func TestImport(t *testing.T) {
 		{"firewall", firewall()},
 		{"vmx", vmx()},
 		{"both-names-with-the-same-values", with(firewall(), "VMX_PRIMARY_NAME", "vmx-a", "VMX_DELAY", "3")},
-		{"least", with(firewall(), "AZURECLOUD", "", "SP_USERNAME", "", "SP_PASSWORD", "", "FWTRIES", "", "FWDELAY", "", "FWMONITOR", "", "FWMAILTO", "me@example.com")},
+		{"least", with(firewall(), "AZURECLOUD", "", "SP_USERNAME", "", "SP_PASSWORD", "", "FWTRIES", "", "FWDELAY", "", "FWMONITOR", "")},
+		{"mail", with(firewall(), "FWMAILDOMAINMX", "example.com", "FWMAILFROM", "vmx@example.com", "FWMAILTO", "me@example.com; you@example.com")},
 		{"tcp", with(firewall(), tcpPort...)},
 		{"government", with(firewall(), "AZURECLOUD", "AzureUSGovernment")},
 		{"one-name-in-two-resource-groups", with(firewall(), "FW2NAME", "VMX-A")},
@@ -127,6 +128,10 @@ func TestImportNamesTheVariables(t *testing.T) {
 			"VMX_RESOURCE_GROUP: not set: want the resource group of the machines, or two with a comma between\n  " +
 			"VMX_SECONDARY_NAME: not set: want the name of the second machine\n  " +
 			"VMX_UDR_TAG: not set: want the value of the tag nva_ha_udr on the route tables"},
+		{"half-a-mail", with(firewall(), "FWMAILTO", "me@example.com, you"), "3 problems" + count +
+			"FWMAILDOMAINMX: not set: want the domain whose mail servers take mail, because FWMAILTO is set\n  " +
+			"FWMAILFROM: not set: want the sender of mail, because FWMAILTO is set\n  " +
+			"notify.targets[0].to[1]: \"you\": want an address alone, like ops@example.com (from FWMAILTO)"},
 		{"two-names-two-values", with(firewall(), "VMX_PRIMARY_NAME", "vmx-x", "VMX_MONITOR", "TCPPort"), "2 problems" + count +
 			"VMX_MONITOR: \"TCPPort\": want the same as FWMONITOR, which is \"VMStatus\", or nothing\n  " +
 			"VMX_PRIMARY_NAME: \"vmx-x\": want the same as FW1NAME, which is \"vmx-a\", or nothing"},

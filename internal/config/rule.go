@@ -44,6 +44,7 @@ func (c Config) check() []finding {
 	r.azure(c.Azure)
 	r.meraki(c.Meraki)
 	r.events(c)
+	r.notify(c.Notify)
 	r.store(c.Store, c.Replicas)
 	r.functions(c.Functions)
 	r.word("log.level", c.Log.Level)

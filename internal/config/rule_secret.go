@@ -2,15 +2,19 @@ package config
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
 // vaultPattern is the URL of a secret of an Azure Key Vault, in each of the clouds; schema.json says the same.
 var vaultPattern = regexp.MustCompile(`^https://[A-Za-z][A-Za-z0-9-]{1,22}[A-Za-z0-9]\.vault\.(azure\.net|usgovcloudapi\.net|azure\.cn)/secrets/[A-Za-z0-9-]{1,127}(/[0-9A-Fa-f]{32})?$`)
 
+// elementPattern is the number of an element of a list.
+var elementPattern = regexp.MustCompile(`\[[0-9]+\]`)
+
 // places lists the places of all secrets.
 func (c Config) places() []place {
-	return append(c.Events.places(), c.Azure.place(), c.Meraki.place(), c.Store.connection(), c.Store.sas())
+	return append(slices.Concat(c.Events.places(), c.Notify.places()), c.Azure.place(), c.Meraki.place(), c.Store.connection(), c.Store.sas())
 }
 
 // placeForm finds what is wrong in each setting of a place. Nothing is shown of them: the most likely mistake is the secret
@@ -69,7 +73,8 @@ func (r *rules) placed(p place, getenv func(string) string) {
 
 // isSecret reports whether the setting is a secret or says where one is.
 func isSecret(path string) bool {
-	for _, p := range (Config{}).places() {
+	path = elementPattern.ReplaceAllString(path, "[0]") // a secret of any target is like that of the first
+	for _, p := range (Config{Notify: Notify{Targets: []NotifyTarget{{}}}}).places() {
 		if rest, ok := strings.CutPrefix(path, p.setting); ok && (rest == "" || rest == "Env" || rest == "File" || rest == "Vault") {
 			return true
 		}

@@ -123,6 +123,8 @@ func elementDefault(t reflect.Type) reflect.Value {
 		return reflect.ValueOf(config.DefaultGroup())
 	case reflect.TypeFor[config.Check]():
 		return reflect.ValueOf(config.DefaultCheck(""))
+	case reflect.TypeFor[config.NotifyTarget]():
+		return reflect.ValueOf(config.DefaultTarget())
 	default:
 		return reflect.Value{}
 	}
@@ -283,6 +285,7 @@ func TestSchemaHasTheWordsOfTheCode(t *testing.T) {
 	c := config.Config{
 		Azure:  config.Azure{Cloud: "?", Credential: "?"},
 		Groups: []config.Group{{Vote: "?", Policy: config.Policy{Failback: "?", StoreOutage: "?"}, Checks: []config.Check{{Kind: "?"}}}},
+		Notify: config.Notify{Targets: []config.NotifyTarget{{Kind: "?", Min: "?", TLS: "?"}}},
 		Store:  config.Store{Kind: "?"}, Log: config.Log{Level: "?", Format: "?"},
 	}
 	p, ok := errors.AsType[*config.Problems](c.Validate())

@@ -31,6 +31,9 @@ func (c Config) YAML() ([]byte, error) {
 			head += "\nThe secret " + at.Path + " is not here: set " + at.Name + "."
 		}
 	})
+	for i := range c.Notify.Targets {
+		head += c.Notify.Targets[i].withoutSecrets(targetPath(i))
+	}
 	p := printer{comments: describe(), said: make(map[string]bool)}
 	return p.document(c, Default(), head)
 }
@@ -45,6 +48,10 @@ func (c Config) implied() Config {
 	c.Store = c.Store.implied()
 	if c.Replicas == (Replicas{Name: c.Replicas.Name}).complete(c.Store.Kind) {
 		c.Replicas.Lease = 0
+	}
+	c.Notify.Targets = slices.Clone(c.Notify.Targets)
+	for i := range c.Notify.Targets {
+		c.Notify.Targets[i] = c.Notify.Targets[i].implied()
 	}
 	c.Groups = slices.Clone(c.Groups)
 	for i := range c.Groups {

@@ -46,7 +46,9 @@ func eachVariable(c *Config, visit func(Variable, reflect.Value)) {
 }
 
 // listOfStructs reports whether a type is a list that a variable cannot hold.
-func listOfStructs(t reflect.Type) bool { return formOf(t) == formList && formOf(t.Elem()) == formStruct }
+func listOfStructs(t reflect.Type) bool {
+	return formOf(t) == formList && formOf(t.Elem()) == formStruct
+}
 
 // environment puts the variables into c.
 func (d *decoder) environment(c *Config, getenv func(string) string) {

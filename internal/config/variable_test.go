@@ -93,7 +93,7 @@ func value(t *testing.T, path string) string {
 		"store.account": account, "store.connectionString": connection, "store.connectionStringEnv": "CONNECTION",
 		"store.connectionStringFile": write(t, connection), "store.sasURL": sas, "store.sasURLEnv": "SAS", "store.sasURLFile": write(t, sas),
 		"store.container": "state", "store.prefix": "prod/emea", "store.create": "true", "store.timeout": "7s", "store.caFile": "testdata/ca.pem",
-		"replicas.lease": "30s", "replicas.name": "westeurope-1",
+		"replicas.lease": "30s", "replicas.name": "westeurope-1", "notify.repeat": "7m", "notify.giveUp": "7m",
 	})
 	for _, source := range []string{"events.meraki.", "events.azureMonitor.", "events.eventGrid."} {
 		values[source+"secret"], values[source+"secretEnv"] = "hunter2", "HOPGUARD_API_LISTEN"

@@ -132,3 +132,64 @@ const (
 func (Format) words() []string {
 	return []string{string(FormatAuto), string(FormatText), string(FormatJSON)}
 }
+
+// TargetKind is how messages are delivered.
+type TargetKind string
+
+// The kinds of targets.
+const (
+	TargetMail      TargetKind = "mail"
+	TargetWebhook   TargetKind = "webhook"
+	TargetTeams     TargetKind = "teams"
+	TargetSlack     TargetKind = "slack"
+	TargetPagerDuty TargetKind = "pagerduty"
+)
+
+func (TargetKind) words() []string {
+	return []string{string(TargetMail), string(TargetWebhook), string(TargetTeams), string(TargetSlack), string(TargetPagerDuty)}
+}
+
+// reads lists the settings that a target of the kind reads, beside those of all kinds; nil for an unknown kind.
+func (k TargetKind) reads() []string {
+	switch k {
+	case TargetMail:
+		return []string{"server", "mx", "tls", "from", "to", "user", "password", "caFile"}
+	case TargetWebhook:
+		return []string{"url", "secret", "caFile"}
+	case TargetTeams, TargetSlack:
+		return []string{"url"}
+	case TargetPagerDuty:
+		return []string{"url", "key"}
+	default:
+		return nil
+	}
+}
+
+// Severity is how much a message matters.
+type Severity string
+
+// The severities.
+const (
+	SeverityInfo     Severity = "info"
+	SeverityWarning  Severity = "warning"
+	SeverityCritical Severity = "critical"
+)
+
+func (Severity) words() []string {
+	return []string{string(SeverityInfo), string(SeverityWarning), string(SeverityCritical)}
+}
+
+// MailTLS is how a connection to a mail server is protected.
+type MailTLS string
+
+// The ways to protect it.
+const (
+	MailStartTLS      MailTLS = "starttls"      // refuses a server without STARTTLS
+	MailImplicitTLS   MailTLS = "tls"           // TLS from the first byte
+	MailOpportunistic MailTLS = "opportunistic" // STARTTLS where the server has it
+	MailPlain         MailTLS = "none"
+)
+
+func (MailTLS) words() []string {
+	return []string{string(MailStartTLS), string(MailImplicitTLS), string(MailOpportunistic), string(MailPlain)}
+}
