@@ -43,38 +43,22 @@ resource "azurerm_container_app" "hopguard" {
     identity_ids = [azurerm_user_assigned_identity.hopguard.id]
   }
 
-  # The file has the name of the secret.
-  secret {
-    name  = "hopguard-yaml"
-    value = local.configuration
-  }
-
   template {
     min_replicas                     = 2
     max_replicas                     = 2
     termination_grace_period_seconds = 60
 
-    volume {
-      name         = "configuration"
-      storage_type = "Secret"
-    }
-
     container {
       name   = "hopguard"
       image  = var.image
-      args   = ["run", "--config", "/etc/hopguard/hopguard-yaml"]
+      args   = ["run"]
       cpu    = 0.25
       memory = "0.5Gi"
 
-      volume_mounts {
-        name = "configuration"
-        path = "/etc/hopguard"
-      }
-
-      # A file that changes starts no new revision; this does.
+      # There is no secret in it. Another one starts a new revision.
       env {
-        name  = "CONFIGURATION_DIGEST"
-        value = sha256(local.configuration)
+        name  = "HOPGUARD_CONFIG_YAML"
+        value = local.configuration
       }
 
       liveness_probe {
