@@ -100,38 +100,6 @@ func TestFunctionsTimerGoesOnWatching(t *testing.T) {
 	})
 }
 
-// How long a failure lasts until the routes have moved: with the timer alone, as the
-// seed has it, and with a watch. The failures come at all phases of the timer.
-func TestFunctionsWatchIsFaster(t *testing.T) {
-	mean := map[time.Duration]time.Duration{}
-	for _, watch := range []time.Duration{0, 25 * time.Second} {
-		const phases = 6
-		for phase := range phases {
-			change := func(w *world) { fast(&w.config, time.Second) }
-			hosted(t, config.Functions{Watch: watch}, change, func(t *testing.T, host *funchost.Host, h *handlers) {
-				var running sync.WaitGroup
-				running.Go(func() { _ = host.Run(t.Context()) })
-				time.Sleep(time.Until(time.Now().Truncate(schedule).Add(2*schedule + schedule*time.Duration(phase)/phases + time.Second)))
-				began := time.Now()
-				if err := h.world.PowerOff("vmx-a"); err != nil {
-					t.Error(err)
-				}
-				for h.world.hops(t)["10.2.0.4"] != 15 && time.Since(began) < 2*time.Minute {
-					time.Sleep(100 * time.Millisecond)
-				}
-				mean[watch] += time.Since(began) / phases
-				host.Close()
-				running.Wait()
-			})
-		}
-	}
-	ratio := mean[0].Seconds() / mean[25*time.Second].Seconds()
-	t.Logf("from the failure until the routes have moved: timer alone %s, watch of 25s %s, ratio %.1f", mean[0], mean[25*time.Second], ratio)
-	if ratio < 3 {
-		t.Errorf("a watch is %.1f times as fast as the timer alone, want 3 at least", ratio)
-	}
-}
-
 // Of two invocations at once one watches, and the other makes its pass: they wait for
 // each other, and nothing is written twice.
 func TestFunctionsOverlappingInvocations(t *testing.T) {
