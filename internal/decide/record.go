@@ -125,8 +125,11 @@ func (r Record) AddressesOf(name appliance.MemberName) Addresses {
 // again where the active member is and said otherwise. A record that was lost, or is
 // older, overrules nothing.
 func (r Record) Overrules(old Record) bool {
-	if r.Epoch != old.Epoch {
-		return r.Epoch > old.Epoch
+	if r.Epoch > old.Epoch {
+		return true
+	}
+	if r.Epoch < old.Epoch {
+		return false
 	}
 	now, then := r.AddressesOf(old.Active), old.AddressesOf(old.Active)
 	return r.Active != old.Active ||
