@@ -25,13 +25,13 @@ func (s *Sim) monitorKinds() []*plain {
 	}
 }
 
-func (s *Sim) fillWorkspace(_ *request, _ *resource, doc object) (object, *reply) {
+func (s *Sim) fillWorkspace(_ *request, r *resource, doc object) (object, *reply) {
 	p := doc.obj("properties")
 	sku := p.obj("sku").clone()
 	sku.setDefault("name", "PerGB2018")
 	p.set("sku", sku)
 	for _, d := range []member{
-		{"customerId", s.guid()}, {"retentionInDays", raw([]byte("30"))}, {"features", object{{"enableLogAccessUsingOnlyResourcePermissions", true}}},
+		{"customerId", s.kept(r, "customerId")}, {"retentionInDays", raw([]byte("30"))}, {"features", object{{"enableLogAccessUsingOnlyResourcePermissions", true}}},
 		{"workspaceCapping", object{{"dailyQuotaGb", raw([]byte("-1.0"))}}}, {"publicNetworkAccessForIngestion", "Enabled"}, {"publicNetworkAccessForQuery", "Enabled"},
 	} {
 		p.setDefault(d.name, d.value)
@@ -82,7 +82,7 @@ func (s *Sim) fillComponent(rq *request, r *resource, doc object) (object, *repl
 		key, location = r.doc.obj("properties").str("InstrumentationKey"), r.location
 	}
 	for _, d := range []member{
-		{"ApplicationId", rq.target.name}, {"AppId", s.guid()}, {"Application_Type", "web"}, {"Flow_Type", "Bluefield"}, {"Request_Source", "rest"}, {"InstrumentationKey", key},
+		{"ApplicationId", rq.target.name}, {"AppId", s.kept(r, "AppId")}, {"Application_Type", "web"}, {"Flow_Type", "Bluefield"}, {"Request_Source", "rest"}, {"InstrumentationKey", key},
 		{"ConnectionString", "InstrumentationKey=" + key + ";IngestionEndpoint=https://" + location + "-5.in.applicationinsights.azure.com/;LiveEndpoint=https://" + location + ".livediagnostics.monitor.azure.com/"},
 		{"Name", rq.target.name}, {"TenantId", rq.target.sub}, {"RetentionInDays", raw([]byte("90"))}, {"IngestionMode", "LogAnalytics"},
 		{"publicNetworkAccessForIngestion", "Enabled"}, {"publicNetworkAccessForQuery", "Enabled"},

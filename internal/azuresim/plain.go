@@ -238,6 +238,14 @@ func (s *Sim) below(r *resource) []*resource {
 	return list
 }
 
+// kept is an identifier that a resource keeps when it is replaced.
+func (s *Sim) kept(r *resource, name string) string {
+	if r == nil {
+		return s.guid()
+	}
+	return r.doc.obj("properties").str(name)
+}
+
 // invalid is a provider's refusal of a property.
 func (rq *request) invalid(code, message string) *reply {
 	return rq.provider(http.StatusBadRequest, code, message)

@@ -89,6 +89,13 @@ func (s *Sim) assign(rq *request, i int) *reply {
 	}
 	a := &roleAssignment{name: t.name, scope: t.scope, definition: d, properties: out, oid: oid}
 	if i >= 0 {
+		old := s.assigned[i]
+		if old.definition != d || !strings.EqualFold(old.oid, oid) {
+			return rq.provider(http.StatusBadRequest, "RoleAssignmentUpdateNotPermitted", "Tenant ID, application ID, principal ID, and scope are not allowed to be updated.")
+		}
+		out.set("createdOn", old.properties.str("createdOn"))
+		out.set("createdBy", old.properties.str("createdBy"))
+		a.effective = old.effective // what is granted stays granted
 		s.assigned[i] = a
 	} else {
 		s.assigned = append(s.assigned, a)

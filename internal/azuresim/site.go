@@ -102,7 +102,7 @@ func (s *Sim) fillSite(rq *request, r *resource, doc object) (object, *reply) {
 		{"state", "Running"}, {"hostNames", []any{host}}, {"usageState", "Normal"}, {"enabled", true}, {"availabilityState", "Normal"}, {"reserved", true},
 		{"defaultHostName", host}, {"repositorySiteName", rq.target.name}, {"clientCertEnabled", false}, {"clientCertMode", "Optional"}, {"httpsOnly", false},
 		{"publicNetworkAccess", "Enabled"}, {"outboundIpAddresses", "20.103.132.10,20.103.132.11"}, {"possibleOutboundIpAddresses", "20.103.132.10,20.103.132.11,20.103.132.12"},
-		{"customDomainVerificationId", strings.ToUpper(strings.ReplaceAll(s.guid(), "-", ""))}, {"sku", "FlexConsumption"},
+		{"customDomainVerificationId", strings.ToUpper(strings.ReplaceAll(s.kept(r, "customDomainVerificationId"), "-", ""))}, {"sku", "FlexConsumption"},
 	} {
 		p.setDefault(d.name, d.value)
 	}

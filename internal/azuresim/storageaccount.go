@@ -52,18 +52,19 @@ func (s *Sim) fillStorage(rq *request, r *resource, doc object) (object, *reply)
 	sku.set("tier", tier)
 	doc.set("sku", sku)
 	doc.setDefault("kind", "StorageV2")
-	location := rq.object.str("location")
+	location, created := rq.object.str("location"), rq.now
 	if r != nil {
-		location = r.location
+		location, created = r.location, r.created
 	}
+	stamp := created.UTC().Format("2006-01-02T15:04:05.0000000Z")
 	p := doc.obj("properties")
 	for _, d := range []member{
 		{"dnsEndpointType", "Standard"}, {"defaultToOAuthAuthentication", false}, {"publicNetworkAccess", "Enabled"}, {"allowCrossTenantReplication", false},
 		{"isNfsV3Enabled", false}, {"isLocalUserEnabled", true}, {"isSftpEnabled", false}, {"minimumTlsVersion", "TLS1_0"}, {"allowBlobPublicAccess", false},
 		{"allowSharedKeyAccess", true}, {"isHnsEnabled", false}, {"supportsHttpsTrafficOnly", true}, {"accessTier", "Hot"}, {"primaryLocation", location}, {"statusOfPrimary", "available"},
 		{"networkAcls", object{{"bypass", "AzureServices"}, {"virtualNetworkRules", []any{}}, {"ipRules", []any{}}, {"defaultAction", "Allow"}}},
-		{"privateEndpointConnections", []any{}}, {"creationTime", rq.now.UTC().Format("2006-01-02T15:04:05.0000000Z")},
-		{"keyCreationTime", object{{"key1", rq.now.UTC().Format("2006-01-02T15:04:05.0000000Z")}, {"key2", rq.now.UTC().Format("2006-01-02T15:04:05.0000000Z")}}},
+		{"privateEndpointConnections", []any{}}, {"creationTime", stamp},
+		{"keyCreationTime", object{{"key1", stamp}, {"key2", stamp}}},
 	} {
 		p.setDefault(d.name, d.value)
 	}
