@@ -169,7 +169,7 @@ func (d *driver) admit(h hooks, c *call) {
 	case c.progress == answered:
 		d.release(c, nil)
 	case a.cut[c.side] != connected:
-		d.cutOff(c)
+		d.unreach(c)
 	case a.crash.now(c, false):
 		d.say("%s %s %s: killed before it was sent", a.name, c.side, c.name)
 		a.crash.do()
@@ -188,8 +188,8 @@ func (d *driver) troubled(c *call) {
 	}
 }
 
-// cutOff lets a call vanish, or fail at once.
-func (d *driver) cutOff(c *call) {
+// unreach lets a call vanish, or fail at once.
+func (d *driver) unreach(c *call) {
 	a := c.actor
 	d.troubled(c)
 	switch a.cut[c.side] {

@@ -33,18 +33,19 @@ const (
 	redeploys
 	merakiAPI
 	eventsHeard
+	eclipses
 )
 
 // families are all of them.
 func families() []family {
-	return []family{members, both, region, azureAPI, storeAPI, partitions, tails, crashes, pauses, clocks, hands, overwrites, tables, orders, redeploys, merakiAPI, eventsHeard}
+	return []family{members, both, region, azureAPI, storeAPI, partitions, tails, crashes, pauses, clocks, hands, overwrites, tables, orders, redeploys, merakiAPI, eventsHeard, eclipses}
 }
 
 // String returns the word of the transcript.
 func (f family) String() string {
 	return [...]string{
 		"members", "both", "region", "azure", "store", "partitions", "tails", "crashes", "pauses", "clocks", "hands", "overwrites",
-		"tables", "orders", "redeploys", "meraki", "events",
+		"tables", "orders", "redeploys", "meraki", "events", "eclipses",
 	}[f]
 }
 
@@ -64,6 +65,9 @@ func (w *world) plan() {
 		kind := w.kinds[w.rng.IntN(len(w.kinds))]
 		length := min(time.Second+w.span(25*time.Second), max(w.disturbed-begin, 0)+10*time.Second)
 		w.after(begin, func() { w.strike(kind, length) })
+	}
+	if w.voice != unheard {
+		w.after(firstFault+w.span(w.disturbed-firstFault), func() { w.strikeMeraki(5*time.Second + w.span(20*time.Second)) })
 	}
 	w.after(w.disturbed+11*time.Second, w.heal)
 }
@@ -138,6 +142,8 @@ func (w *world) strike(kind family, length time.Duration) {
 		w.strikeMeraki(length)
 	case eventsHeard:
 		w.event()
+	case eclipses:
+		w.eclipse(length)
 	default:
 		panic(fmt.Sprintf("trial: family %d", int(kind)))
 	}
@@ -295,12 +301,32 @@ func (w *world) strikeWay(length time.Duration) {
 	if a == nil {
 		return
 	}
-	how := []way{dropped, dropped, refused}[w.rng.IntN(3)]
-	cut := []side{w.side()}
+	to := []side{w.side()}
 	if w.rng.IntN(4) == 0 {
-		cut = []side{toAzure, toStore, toMembers, toMeraki}
+		to = []side{toAzure, toStore, toMembers, toMeraki}
 	}
-	for _, s := range cut {
+	w.cutOff(a, length, to...)
+}
+
+// eclipse cuts a process off from the members, and turns one of them off meanwhile: what
+// Azure says of that one is all that the process gets to know.
+func (w *world) eclipse(length time.Duration) {
+	a := w.process()
+	if a == nil {
+		return
+	}
+	w.cutOff(a, length, toMembers)
+	w.after(w.span(5*time.Second), func() {
+		vm := w.member()
+		w.must(w.azure.PowerOff(vm))
+		w.fault(length, func() { w.must(w.azure.PowerOn(vm)) }, "%s is off", short(vm))
+	})
+}
+
+// cutOff takes the ways of a process to some sides of the world away.
+func (w *world) cutOff(a *actor, length time.Duration, to ...side) {
+	how := []way{dropped, dropped, refused}[w.rng.IntN(3)]
+	for _, s := range to {
 		a.cut[s] = how
 		if s == toMembers {
 			w.judge.blinded(a)
@@ -331,20 +357,20 @@ func (w *world) drawOrder() *decide.Order {
 	return o
 }
 
-// event tells a process that something is said to have happened, true or not: checks
-// and a tick begin at once. What is answered without a call to the world would be seen
-// by that tick or by the next one, as chance will have it, so that is waited for.
+// event tells the process that leads that something is said to have happened, true or
+// not: checks and a tick begin at once. Of two reasons for a tick that wait together
+// chance takes one first, so this waits until none is under way; and what is answered
+// without a call to the world would be seen by that tick or by the next one.
 func (w *world) event() {
-	a := w.process()
-	if a == nil {
-		return
-	}
-	if time.Since(a.sight.told) < 2*time.Second || time.Since(a.sight.throttled) < memory {
+	a := w.judge.leading
+	switch {
+	case a == nil || !w.judge.leads(a) || !a.sight.tick.IsZero() || time.Since(w.judge.newsAt) > reconcile,
+		time.Since(a.sight.told) < 2*time.Second, time.Since(a.sight.throttled) < memory:
 		w.after(time.Second, w.event)
-		return
+	default:
+		w.say("EVENT for %s", a.name)
+		a.nudge()
 	}
-	w.say("EVENT for %s", a.name)
-	a.nudge()
 }
 
 // redeploy makes a member anew, with another address.
