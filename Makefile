@@ -116,6 +116,16 @@ e2e-clients: build ## Microsoft's Python SDK and az against hopguard sim
 	@scripts/need clients
 	scripts/e2e-clients.sh
 
+.PHONY: terraform-test
+terraform-test: build ## deploy/terraform: fmt, validate, terraform test (builds the provider once)
+	@scripts/need terraform
+	scripts/terraform-test
+
+.PHONY: e2e-terraform
+e2e-terraform: build ## Terraform's azurerm applies deploy/terraform to hopguard sim, and destroys it
+	@scripts/need terraform
+	scripts/e2e-terraform.sh
+
 .PHONY: clean
 clean: ## remove what was built
 	rm -rf bin .cache
