@@ -47,7 +47,7 @@ func House() Table {
 		driven = "appliance decide route peering probe lease store controller journal config app azuresim"
 		// app wires everything; only the stand-ins that drive it are out of reach.
 		all = "appliance decide route peering probe lease store controller journal config " +
-			"spoke azure azuresim meraki events notify metrics api web functions"
+			"branch spoke azure azuresim meraki events notify metrics api web functions"
 	)
 	return Table{
 		// The vocabulary and the pure core: data in, data out.
@@ -55,9 +55,12 @@ func House() Table {
 		{Package: "decide", May: "appliance", Traits: Pure | Owned},
 		{Package: "route", May: "appliance", Traits: Pure | Owned},
 		{Package: "peering", May: "appliance", Traits: Pure | Owned},
+		// Tables and routes for new networks. Apart from route, which only ever moves what
+		// is there, and from peering, which knows no routes.
+		{Package: "branch", May: "appliance peering route", Traits: Pure | Owned},
 		// What a scan of workload networks found and did. Apart from peering, because a
 		// plan is not yet a report.
-		{Package: "spoke", May: "appliance peering", Traits: Pure | Owned},
+		{Package: "spoke", May: "appliance branch peering", Traits: Pure | Owned},
 
 		// The story of one tick. It knows no network, no file and no cloud.
 		{Package: "controller", May: "appliance decide route peering lease",
@@ -67,7 +70,7 @@ func House() Table {
 		{Package: "probe", May: "appliance", Tests: "azuresim meraki merakisim", Traits: Clock},
 		{Package: "lease", Traits: Clock},
 		{Package: "store", May: "appliance decide"},
-		{Package: "azure", May: "appliance decide route peering lease store",
+		{Package: "azure", May: "appliance branch decide route peering lease store",
 			Tests: "azuresim azurite blobsim controller probe", Traits: Clock | SDK},
 		{Package: "meraki", May: "appliance", Tests: "merakisim", Traits: Clock},
 		{Package: "notify", May: "appliance", Traits: Owned},
@@ -162,7 +165,7 @@ func pureStdlib() map[string]bool {
 	m := map[string]bool{}
 	for p := range strings.FieldsSeq(`
 		bytes cmp encoding encoding/base64 encoding/hex encoding/json errors fmt
-		hash/fnv iter maps math math/bits net/netip regexp slices sort strconv strings
+		hash/fnv iter maps math math/bits net/netip path regexp slices sort strconv strings
 		text/tabwriter time unicode unicode/utf8 crypto/sha256`) {
 		m[p] = true
 	}

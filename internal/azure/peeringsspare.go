@@ -26,15 +26,16 @@ func newPace() *bucket {
 
 // takeSpare waits for a token that nobody else needs: one is taken only while the
 // bucket is full, so that a failover that starts in the same moment finds all but one
-// of them, and gets every new one until it is done.
+// of them, and gets every new one until it is done. Those who wait here have an order of
+// their own: they must not stand in the way of one who need not wait.
 func (b *bucket) takeSpare(ctx context.Context, name string) (ticket, error) {
 	b.mu.Lock()
-	l := b.lane(name)
+	l, queue := b.lane(name), b.lane(name+" spare")
 	b.mu.Unlock()
-	if err := l.turn.enter(ctx); err != nil {
+	if err := queue.turn.enter(ctx); err != nil {
 		return ticket{}, err
 	}
-	defer l.turn.leave()
+	defer queue.turn.leave()
 	for {
 		t, wait := b.trySpare(l, time.Now())
 		if wait == 0 {

@@ -75,7 +75,8 @@ func (k Check) within(interval string) Check {
 }
 
 // Complete returns the configuration with what follows from other settings filled in where it is empty: the preferred
-// member is the first, a tag value is the group's name, networks are read each minute, a group without checks reads vm-status, mail goes by STARTTLS, a
+// member is the first, a tag value is the group's name, networks are read each minute, route
+// tables have their usual name, a group without checks reads vm-status, mail goes by STARTTLS, a
 // check is named after its kind and says nothing after three intervals and a timeout, a witness has 2 s or as much as the checks' interval allows,
 // a window is in UTC, the Meraki key is in its usual variable, a file store has its usual folder, and a blob store its usual
 // prefix, timeout and lease. Load and Import have done it.
@@ -101,6 +102,7 @@ func (g Group) complete() Group {
 		g.Routes.Tag.Value = g.Name
 	}
 	g.Spokes = g.Spokes.complete(g.Name)
+	g.Spokes.RouteTable, g.Branches = g.Spokes.RouteTable.complete(g.Branches)
 	g.Checks = slices.Clone(g.Checks)
 	if len(g.Checks) == 0 {
 		g.Checks = []Check{DefaultCheck(KindVMStatus)}

@@ -17,6 +17,8 @@ type Group struct {
 	Routes Routes `yaml:"routes"`
 	// Spokes selects the workload networks that are peered with those of the members.
 	Spokes Spokes `yaml:"spokes"`
+	// Branches are the destinations behind the members, to which new route tables lead.
+	Branches Branches `yaml:"branches"`
 	// Checks tell whether a member is well. After loading there is at least one.
 	Checks []Check `yaml:"checks"`
 	// Vote says how many failed checks make a member down.

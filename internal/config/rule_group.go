@@ -203,20 +203,7 @@ func (r *rules) routes(at string, g Group) {
 		}
 		r.unique(path, name, strings.ToLower(name), names)
 	}
-	prefixes := make(map[string]string)
-	for i, p := range g.Routes.Prefixes {
-		path := fmt.Sprintf("%s.prefixes[%d]", at, i)
-		switch {
-		case !p.IsValid():
-			r.add(path, "", "a prefix like 10.0.0.0/8")
-		case p.Addr().Is4In6():
-			r.add(path, p.String(), "a prefix like 10.0.0.0/8, not in the form of IPv6")
-		case p.Masked() != p:
-			r.add(path, p.String(), "a prefix without host bits: "+p.Masked().String())
-		default:
-			r.unique(path, p.String(), p.String(), prefixes)
-		}
-	}
+	r.prefixes(at+".prefixes", g.Routes.Prefixes)
 	tables := make(map[string]string)
 	for i, table := range g.Routes.Critical {
 		path := fmt.Sprintf("%s.critical[%d]", at, i)

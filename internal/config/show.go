@@ -63,6 +63,7 @@ func (c Config) implied() Config {
 			g.Routes.Tag.Value = ""
 		}
 		g.Spokes = g.Spokes.implied(g.Name)
+		g.Spokes.RouteTable, g.Branches = g.Spokes.RouteTable.implied(g.Branches)
 		if g.Witness.Timeout == g.witnessTimeout() {
 			g.Witness.Timeout = 0
 		}

@@ -16,6 +16,8 @@ type Spokes struct {
 	Exclude []ResourceID `yaml:"exclude"`
 	// Interval is how often the networks are read. After loading it is not 0 if there are spokes.
 	Interval time.Duration `yaml:"interval"`
+	// RouteTable says which subnets of the networks get a route table.
+	RouteTable RouteTable `yaml:"routeTable"`
 }
 
 // Scope is the id of a subscription, /subscriptions/GUID, or of a resource group in one.

@@ -30,9 +30,18 @@ type Network struct {
 	// State is the provisioning state; "" if it is not known.
 	State    string
 	Tags     map[string]string
+	Location string
 	Prefixes []netip.Prefix
+	Subnets  []Subnet
 	// Halves are the network's own halves of its peerings.
 	Halves []Half
+}
+
+// Subnet is a subnet of a network.
+type Subnet struct {
+	ID appliance.ResourceID
+	// Table is the route table that it uses; "" if none.
+	Table appliance.ResourceID
 }
 
 // State is how far a peering has come, as one half tells it.
@@ -91,13 +100,13 @@ func HalfID(network appliance.ResourceID, name string) appliance.ResourceID {
 	return network + "/virtualNetworkPeerings/" + appliance.ResourceID(name)
 }
 
-// busy reports whether an operation runs on a resource in that provisioning state.
-func busy(provisioning string) bool {
+// Busy reports whether an operation runs on a resource in that provisioning state.
+func Busy(provisioning string) bool {
 	return provisioning == "Updating" || provisioning == "Creating" || provisioning == "Deleting"
 }
 
 // Busy reports whether an operation runs on the half.
-func (h Half) Busy() bool { return busy(h.Provisioning) }
+func (h Half) Busy() bool { return Busy(h.Provisioning) }
 
 // Failed reports whether the last write of the half was accepted and failed.
 func (h Half) Failed() bool { return h.Provisioning == "Failed" || h.Provisioning == "Canceled" }
@@ -135,11 +144,20 @@ type wireSpace struct {
 
 type wireNetwork struct {
 	ID         string            `json:"id"`
+	Location   string            `json:"location"`
 	Tags       map[string]string `json:"tags"`
 	Properties struct {
-		ProvisioningState string            `json:"provisioningState"`
-		AddressSpace      wireSpace         `json:"addressSpace"`
-		Peerings          []json.RawMessage `json:"virtualNetworkPeerings"`
+		ProvisioningState string    `json:"provisioningState"`
+		AddressSpace      wireSpace `json:"addressSpace"`
+		Subnets           []struct {
+			ID         string `json:"id"`
+			Properties struct {
+				RouteTable struct {
+					ID string `json:"id"`
+				} `json:"routeTable"`
+			} `json:"properties"`
+		} `json:"subnets"`
+		Peerings []json.RawMessage `json:"virtualNetworkPeerings"`
 	} `json:"properties"`
 }
 
@@ -174,7 +192,10 @@ func Parse(raw []byte) (Network, error) {
 	if w.ID == "" {
 		return Network{}, fmt.Errorf("decode virtual network: no id in %.80q", raw)
 	}
-	n := Network{ID: appliance.ResourceID(w.ID), State: w.Properties.ProvisioningState, Tags: w.Tags}
+	n := Network{ID: appliance.ResourceID(w.ID), State: w.Properties.ProvisioningState, Tags: w.Tags, Location: w.Location}
+	for _, s := range w.Properties.Subnets {
+		n.Subnets = append(n.Subnets, Subnet{ID: appliance.ResourceID(s.ID), Table: appliance.ResourceID(s.Properties.RouteTable.ID)})
+	}
 	var err error
 	if n.Prefixes, err = prefixes(n.ID, "properties.addressSpace", w.Properties.AddressSpace); err != nil {
 		return n, err

@@ -27,9 +27,10 @@ func TestParse(t *testing.T) {
 	  "allowGatewayTransit":false,"useRemoteGateways":true,"peerCompleteVnets":false,"remoteAddressSpace":{"addressPrefixes":["10.1.0.0/16","fd00:1::/48"]},
 	  "remoteVirtualNetworkAddressSpace":{"addressPrefixes":["10.9.0.0/16"]}}}`
 	raw := `{"name":"spoke","id":"` + base + `spoke","etag":"W/\"9\"","location":"westeurope","tags":{"a":"b"},"properties":{"provisioningState":"Updating",
-	  "addressSpace":{"addressPrefixes":["10.10.0.0/16"]},"subnets":[{"name":"x"}],"virtualNetworkPeerings":[` + half + `,{"name":"bare","properties":{"allowGatewayTransit":true}}]}}`
+	  "addressSpace":{"addressPrefixes":["10.10.0.0/16"]},"subnets":[{"name":"x"},{"id":"` + base + `spoke/subnets/y","properties":{"routeTable":{"id":"/rt"}}}],"virtualNetworkPeerings":[` + half + `,{"name":"bare","properties":{"allowGatewayTransit":true}}]}}`
 	want := peering.Network{
-		ID: id("spoke"), State: "Updating", Tags: map[string]string{"a": "b"}, Prefixes: prefixes("10.10.0.0/16"),
+		ID: id("spoke"), State: "Updating", Tags: map[string]string{"a": "b"}, Location: "westeurope", Prefixes: prefixes("10.10.0.0/16"),
+		Subnets: []peering.Subnet{{}, {ID: id("spoke/subnets/y"), Table: "/rt"}},
 		Halves: []peering.Half{
 			{
 				Network: id("spoke"), Remote: id("hub"), Name: "to-hub", ETag: `W/"7"`, State: peering.Connected, Sync: peering.LocalNotInSync,

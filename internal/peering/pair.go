@@ -62,7 +62,7 @@ func (w Want) Pair(spoke, hub Network) PairPlan {
 		return p
 	}
 	for _, e := range ends {
-		if busy(e.local.State) { // it passes, and then the steps are what is needed
+		if Busy(e.local.State) { // it passes, and then the steps are what is needed
 			p.Problem = &Problem{Code: CodeBusy, Text: fmt.Sprintf("network %s is %s", e.local.ID.Name(), e.local.State)}
 		}
 	}
