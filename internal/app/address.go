@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"sync"
 
@@ -63,6 +64,8 @@ func (a *addresses) complete(ctx context.Context, cloud *azure.Client, members [
 type learning struct {
 	controller.Records
 	known *addresses
+	// trouble keeps how the newest call ended.
+	trouble *trouble
 }
 
 // Load returns what the store does.
@@ -71,5 +74,39 @@ func (l learning) Load(ctx context.Context, group appliance.GroupName) (decide.R
 	for _, p := range record.Places {
 		l.known.learn(p.Member, p.Hops)
 	}
+	l.trouble.saw(ctx, err)
 	return record, version, err
+}
+
+// Swap does what the store does.
+func (l learning) Swap(ctx context.Context, r decide.Record, version string) (string, error) {
+	next, err := l.Records.Swap(ctx, r, version)
+	if !errors.Is(err, decide.ErrLostRace) { // somebody else was faster, and the store is well
+		l.trouble.saw(ctx, err)
+	}
+	return next, err
+}
+
+// trouble is how the newest call of a store ended. The zero value is well. It is safe
+// for concurrent use.
+type trouble struct {
+	mu  sync.Mutex
+	err error
+}
+
+// saw takes the end of a call. One that the caller gave up says nothing.
+func (t *trouble) saw(ctx context.Context, err error) {
+	if ctx.Err() != nil {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.err = err
+}
+
+// last returns what was wrong with the newest call, or nil.
+func (t *trouble) last() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.err
 }

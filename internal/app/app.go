@@ -25,6 +25,7 @@ import (
 	"hopguard/internal/journal"
 	"hopguard/internal/lease"
 	"hopguard/internal/metrics"
+	"hopguard/internal/notify"
 	"hopguard/internal/probe"
 )
 
@@ -46,6 +47,8 @@ type Options struct {
 	Ping probe.PingFunc
 	// Meraki carries the requests to the Meraki cloud; nil is the network.
 	Meraki http.RoundTripper
+	// Notify carries the requests to the targets of messages; nil is the network.
+	Notify http.RoundTripper
 	// Records keeps the records; nil is the store that the configuration names.
 	Records controller.Records
 	// Saw is told what happens during ticks, from several goroutines at once; it
@@ -59,8 +62,8 @@ type Options struct {
 	// Rand spreads the starts of processes that begin together, and of checks; nil is
 	// the runtime's own source.
 	Rand *rand.Rand
-	// Backoff spreads the waits before a request to Azure, or to the Meraki cloud, is
-	// repeated; nil is the runtime's own source.
+	// Backoff spreads the waits before a request to Azure or to the Meraki cloud, or the
+	// delivery of a message, is repeated; nil is the runtime's own source.
 	Backoff *rand.Rand
 }
 
@@ -76,8 +79,9 @@ type App struct {
 	term     lease.Local
 	replicas *replicas // nil if nobody shares the store
 	groups   []*group
-	devices  *devices  // nil without the Meraki cloud
-	listener *listener // nil if no sender of events is believed
+	devices  *devices     // nil without the Meraki cloud
+	listener *listener    // nil if no sender of events is believed
+	desk     *notify.Desk // nil if nobody is told what happens
 }
 
 // world is what all groups share.
@@ -145,6 +149,9 @@ func New(o Options) (*App, error) {
 	if locks != nil {
 		a.replicas = a.newReplicas(locks, o.Config.Replicas)
 	}
+	if a.desk, err = newDesk(o, a.term.Holder, cloud.VaultSecret); err != nil {
+		return nil, fmt.Errorf("notify: %w", err)
+	}
 	a.metrics = a.newMetrics(o.Version)
 	return a, nil
 }
@@ -208,6 +215,7 @@ func (a *App) tickLocal(ctx context.Context, g *group, req controller.Request) *
 		return a.failed(g.controller.Group.Name, req, err)
 	}
 	r := a.tick(ctx, g, term, req)
+	a.tell(ctx, g, r)
 	if a.replicas != nil && req.DryRun {
 		if r.Leader, err = a.replicas.leader(ctx, r.Group); err != nil {
 			r.Warnings = append(r.Warnings, fmt.Sprintf("who leads the group is not known: %v", err))

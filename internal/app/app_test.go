@@ -23,6 +23,7 @@ type world struct {
 	config    config.Config
 	dial      probe.DialFunc
 	meraki    http.RoundTripper // nil without the Meraki cloud
+	notify    http.RoundTripper // where messages go; nil without targets
 }
 
 // newWorld makes the reference world and a configuration of one group for it.
@@ -57,7 +58,7 @@ func (w world) open(t testing.TB) *app.App {
 	if err := w.config.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	a, err := app.New(app.Options{Config: w.config, Transport: w.Transport(), Dial: w.dial, Meraki: w.meraki})
+	a, err := app.New(app.Options{Config: w.config, Transport: w.Transport(), Dial: w.dial, Meraki: w.meraki, Notify: w.notify})
 	if err != nil {
 		t.Fatal(err)
 	}

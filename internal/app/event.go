@@ -6,6 +6,9 @@ import "hopguard/internal/controller"
 // level, for those who look closely. The rest is in the line of the tick.
 func (a *App) saw(next func(controller.Event)) func(controller.Event) {
 	return func(e controller.Event) {
+		if g := a.group(e.Group); g != nil && e.Kind == controller.EventObserved {
+			g.streaks.saw(e.Observation)
+		}
 		switch e.Kind {
 		case controller.EventObserved:
 			o := e.Observation

@@ -7,7 +7,9 @@ import (
 
 	"hopguard/internal/api"
 	"hopguard/internal/appliance"
+	"hopguard/internal/config"
 	"hopguard/internal/controller"
+	"hopguard/internal/notify"
 	"hopguard/internal/peering"
 	"hopguard/internal/probe"
 )
@@ -60,6 +62,14 @@ func (a *App) Devices() probe.DeviceReader { return a.devices }
 
 // MetricsHandler shows the metrics.
 func (a *App) MetricsHandler() http.Handler { return a.metrics.Handler(a.log) }
+
+// SenderOf makes a sender of a target.
+func SenderOf(o Options, t config.NotifyTarget, vault config.Vault) (notify.Sender, error) {
+	return newSender(o, t, vault)
+}
+
+// MessageCounts are those of the targets.
+func (a *App) MessageCounts() []notify.Counted { return a.desk.Counts() }
 
 // Shown is what the API shows of a group.
 func (a *App) Shown(name appliance.GroupName) api.Group { return a.shown(a.group(name)) }

@@ -46,7 +46,13 @@ type Functions struct {
 func (f *Functions) Serve(ctx context.Context, ln net.Listener) error {
 	h := f.Handler()
 	h.Log.InfoContext(ctx, "ready", "address", ln.Addr().String())
-	return h.Serve(ctx, ln)
+	err := h.Serve(ctx, ln)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.app != nil {
+		f.app.Close(ctx)
+	}
+	return err
 }
 
 // Handler answers the host. All handlers of one Functions are the same process.
@@ -130,6 +136,7 @@ func (f *Functions) tick(ctx context.Context, a *App, in *functions.Invocation) 
 		all.Go(func() { reports[i] = f.lookAfter(ctx, a, g, a.config.Functions.Watch) })
 	}
 	all.Wait()
+	a.flush(ctx)
 	return outcome(reports)
 }
 

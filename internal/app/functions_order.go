@@ -125,6 +125,7 @@ func (a *App) give(w http.ResponseWriter, r *http.Request, uses string, wish fun
 	}
 	report := a.Tick(r.Context(), c.Group.Name, controller.Request{Order: &want, DryRun: body.DryRun})
 	if !body.DryRun {
+		a.flush(r.Context())
 		a.log.InfoContext(r.Context(), "order", "group", report.Group, "kind", string(want.Kind), "to", want.To, "by", short(want.By), "refused", short(report.Decision.Refused))
 		a.journal.Tick(r.Context(), report)
 	}

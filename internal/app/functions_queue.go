@@ -59,7 +59,9 @@ func (f *Functions) tickGroup(ctx context.Context, a *App, in *functions.Invocat
 		a.log.WarnContext(ctx, "message handed out again", "group", m.Group, "times", n)
 	}
 	left := a.config.Functions.Watch - max(0, a.now().Sub(m.At))
-	return outcome([]*controller.Report{f.lookAfter(ctx, a, g, left)})
+	report := f.lookAfter(ctx, a, g, left)
+	a.flush(ctx)
+	return outcome([]*controller.Report{report})
 }
 
 // poison tells of a message that the host has given up. It needs no configuration and

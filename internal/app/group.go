@@ -34,6 +34,9 @@ type group struct {
 	fit fitness
 	// spokes are nil if the group has none.
 	spokes *spokes
+	// trouble is that of the store, and streaks since when checks fail: for messages.
+	trouble *trouble
+	streaks streaks
 	// nudged holds one when a tick shall be made now.
 	nudged chan struct{}
 
@@ -44,7 +47,7 @@ type group struct {
 // newGroup wires one group to what all groups share.
 func (a *App) newGroup(c config.Group, o Options, w world) (*group, error) {
 	members := newMembers(c.Members)
-	known := &addresses{}
+	known, trouble := &addresses{}, &trouble{}
 	questions := asker{Options: o, world: w, known: known}
 	set := probe.Set{Members: members, Checks: questions.checks(c.Checks), Witness: questions.witness(c.Witness), Now: o.Now}
 	windows, err := windows(c.Policy.Windows)
@@ -60,6 +63,7 @@ func (a *App) newGroup(c config.Group, o Options, w world) (*group, error) {
 		actAlone:     c.Policy.StoreOutage == config.StoreOutageAct,
 		unknownAlert: c.Policy.UnknownAlert,
 		turn:         make(chan struct{}, 1),
+		trouble:      trouble,
 		spokes:       newSpokes(c.Spokes, w.cloud),
 		nudged:       make(chan struct{}, 1),
 		controller: &controller.Controller{
@@ -74,7 +78,7 @@ func (a *App) newGroup(c config.Group, o Options, w world) (*group, error) {
 			Selection: selection(c.Routes),
 			Verify:    controller.Verify{NICs: resources(c.Verify.NICs), Timeout: c.Verify.Timeout},
 			Prober:    prober{set: set, known: known, cloud: w.cloud, lacking: lacking(c.Checks)},
-			Records:   learning{Records: a.records(c, w), known: known},
+			Records:   learning{Records: a.records(c, w), known: known, trouble: trouble},
 			Cloud:     w.cloud,
 			Now:       o.Now,
 			Saw:       o.Saw,

@@ -25,7 +25,7 @@ import (
 // processes that were started together do not ask together.
 //
 // If several processes share the store, each group is watched by the one that leads
-// it; the others wait.
+// it; the others wait. In the end it closes the App.
 func (a *App) Run(ctx context.Context) error {
 	all, ctx := errgroup.WithContext(ctx)
 	if listen := a.config.API.Listen; listen != "" {
@@ -56,7 +56,9 @@ func (a *App) Run(ctx context.Context) error {
 			})
 		})
 	}
-	return all.Wait()
+	err := all.Wait()
+	a.Close(ctx)
+	return err
 }
 
 // jitter is a random part of a tenth of the smallest interval of a check.

@@ -53,7 +53,7 @@ func (w world) run(t *testing.T) *daemon {
 	t.Helper()
 	d := &daemon{}
 	a, err := app.New(app.Options{
-		Config: w.config, Transport: w.Transport(), Dial: w.dial, Meraki: w.meraki, Rand: rand.New(rand.NewPCG(1, 1)),
+		Config: w.config, Transport: w.Transport(), Dial: w.dial, Meraki: w.meraki, Notify: w.notify, Rand: rand.New(rand.NewPCG(1, 1)),
 		Logger: slog.New(slog.NewJSONHandler(&d.log, nil)),
 		Saw: func(e controller.Event) {
 			d.mu.Lock()

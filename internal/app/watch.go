@@ -57,6 +57,7 @@ func (a *App) once(ctx context.Context, g *group, term lease.Term, req controlle
 		r.Leader = controller.Leader{Name: term.Holder(), Since: *since, Term: term.Number()}
 	}
 	g.keep(r)
+	a.tell(ctx, g, r)
 	g.fit.saw(r)
 	a.journal.Tick(ctx, r)
 	a.metrics.Tick(r)

@@ -222,6 +222,16 @@ func elsewhere() map[string]string {
 	}
 	m["replicas.lease"], m["replicas.name"] = "TestReplicaSettingsReachTheLeases", "TestReplicaSettingsReachTheLeases"
 	m["groups.policy.storeOutage"] = "TestStoreOutage"
+	m["notify.repeat"], m["notify.giveUp"] = "TestRemindersAndTheEndOfTrying", "TestRemindersAndTheEndOfTrying"
+	for _, key := range []string{"name", "min", "perHour"} {
+		m["notify.targets."+key] = "TestTargetsHearWhatTheyWant"
+	}
+	for _, key := range []string{
+		"kind", "url", "urlEnv", "urlFile", "urlVault", "secret", "secretEnv", "secretFile", "secretVault", "key", "keyEnv", "keyFile", "keyVault",
+		"server", "mx", "tls", "from", "to", "user", "password", "passwordEnv", "passwordFile", "passwordVault", "caFile",
+	} {
+		m["notify.targets."+key] = "TestTargetSettingsReachTheSenders"
+	}
 	return m
 }
 

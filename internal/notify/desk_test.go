@@ -108,8 +108,8 @@ func TestWhatIsRefusedOrTooOldIsGivenUp(t *testing.T) {
 		defer finish(t, d)
 		d.Tell(t.Context(), in(notify.Degraded, 0))
 		until(30 * time.Minute)
-		if !strings.Contains(string(n.raw["emea"]), `"left": [`+"\n        \"b\"\n") {
-			t.Errorf("the notes do not say that b is left:\n%s", n.raw["emea"])
+		if !strings.Contains(n.text(), `"left": [`+"\n        \"b\"\n") {
+			t.Errorf("the notes do not say that b is left:\n%s", n.text())
 		}
 		until(62 * time.Minute)
 		counts := d.Counts()
@@ -119,8 +119,8 @@ func TestWhatIsRefusedOrTooOldIsGivenUp(t *testing.T) {
 		if counts[1].Outcomes[notify.TooOld] != 1 || fails.try < 50 || fails.try > 70 {
 			t.Errorf("the old one was tried %d times: %+v", fails.try, counts[1])
 		}
-		if strings.Contains(string(n.raw["emea"]), "outbox") {
-			t.Errorf("the notes still have it:\n%s", n.raw["emea"])
+		if strings.Contains(n.text(), "outbox") {
+			t.Errorf("the notes still have it:\n%s", n.text())
 		}
 	})
 }

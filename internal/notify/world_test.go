@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"hopguard/internal/appliance"
@@ -97,6 +98,13 @@ func (n *notebook) Swap(_ context.Context, g appliance.GroupName, raw []byte, ve
 	return fmt.Sprint(n.count), nil
 }
 
+// text is what is kept of emea.
+func (n *notebook) text() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return string(n.raw["emea"])
+}
+
 func (n *notebook) set(err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -178,5 +186,8 @@ func deskOf(t *testing.T, holder string, n notify.Notebook, targets ...*target) 
 	return notify.NewDesk(o)
 }
 
-// until sleeps until a time after the start.
-func until(at time.Duration) { time.Sleep(time.Until(start().Add(at))) }
+// until sleeps until a time after the start, and then until nobody does anything.
+func until(at time.Duration) {
+	time.Sleep(time.Until(start().Add(at)))
+	synctest.Wait()
+}
