@@ -134,6 +134,9 @@ ok 'validate'
 tf apply -auto-approve -input=false -parallelism=20 || fail 'terraform apply'
 ok "apply: $(sed -n 's/^Apply complete! //p' "$dir/terraform.log")"
 same 'the second plan is empty' "$(planned)" none
+# shellcheck disable=SC2016  # backquotes of Markdown
+same 'what was made is what docs/deploy.md says' "$(terraform -chdir="$root" state list | sed -n 's/^\(module\.[^.]*\.\)\{0,1\}\(azurerm_[a-z0-9_]*\)\..*/\2/p' | sort -u)" \
+  "$(sed -n 's/^| `\(azurerm_[a-z0-9_]*\)` |[^|]*| yes.*/\1/p' docs/deploy.md | sort -u)"
 
 # --- hopguard, as the identity that was made
 
