@@ -3,11 +3,12 @@ package app
 import (
 	"hopguard/internal/appliance"
 	"hopguard/internal/metrics"
+	"hopguard/internal/notify"
 )
 
 // newMetrics makes the metrics of the groups and of the listener.
 func (a *App) newMetrics(version string) *metrics.Metrics {
-	o := metrics.Options{Version: version, Events: a.listener.counts()}
+	o := metrics.Options{Version: version, Events: a.listener.counts(), Messages: messageCounts(a.desk)}
 	for _, g := range a.groups {
 		o.Groups = append(o.Groups, metrics.Group{
 			Name:     g.controller.Group.Name,
@@ -47,6 +48,24 @@ func (l *listener) counts() func() []metrics.EventCount {
 		var out []metrics.EventCount
 		for _, c := range l.handler.Counts() {
 			out = append(out, metrics.EventCount{Source: string(c.Source), Outcome: string(c.Outcome), N: c.N})
+		}
+		return out
+	}
+}
+
+// messageCounts returns what counts the messages, or nil if nobody is told anything.
+func messageCounts(d *notify.Desk) func() []metrics.MessageCount {
+	if d == nil {
+		return nil
+	}
+	return func() []metrics.MessageCount {
+		var out []metrics.MessageCount
+		for _, c := range d.Counts() {
+			m := metrics.MessageCount{Target: c.Target, Queued: c.Queued, Sent: c.Sent, Outcomes: map[string]uint64{}}
+			for outcome, n := range c.Outcomes {
+				m.Outcomes[string(outcome)] = n
+			}
+			out = append(out, m)
 		}
 		return out
 	}

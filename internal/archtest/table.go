@@ -79,7 +79,7 @@ func House() Table {
 		{Package: "journal", May: "controller decide route peering appliance", Traits: Clock},
 		// Apart from journal, because it counts from one report to the next, and because
 		// the library of its format shall not be where a report is printed.
-		{Package: "metrics", May: "controller journal decide appliance spoke", Tests: "events route peering", Traits: Owned},
+		{Package: "metrics", May: "controller journal decide appliance spoke", Tests: "events notify route peering", Traits: Owned},
 		{Package: "api", May: "controller journal decide route peering appliance spoke", Traits: Clock | Owned},
 		{Package: "web"},
 		{Package: "functions", Traits: Owned},
@@ -113,6 +113,12 @@ func House() Table {
 		// The package of the Functions app, and the command that writes it.
 		{Package: "funczip"},
 		{Package: "deploy/functions/pack", May: "funczip"},
+		// The template of the Deploy to Azure button; its tests deploy it and tick with it.
+		{Package: "deploy/arm", Tests: "app armtemplate azuresim config controller"},
+
+		// The container image, and the command that writes it.
+		{Package: "oci"},
+		{Package: "deploy/container/pack", May: "oci"},
 
 		// The tools of this repository.
 		{Package: "archtest"},

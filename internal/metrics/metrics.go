@@ -34,6 +34,8 @@ type Options struct {
 	Groups  []Group
 	// Events counts what became of events; nil if none are taken.
 	Events func() []EventCount
+	// Messages counts what became of messages; nil if nobody is told anything.
+	Messages func() []MessageCount
 }
 
 // Group is a group whose reports will be told.
@@ -57,6 +59,17 @@ type Group struct {
 type EventCount struct {
 	Source, Outcome string
 	N               uint64
+}
+
+// MessageCount is what a target of messages has seen.
+type MessageCount struct {
+	Target string
+	// Outcomes has each word of a fixed list.
+	Outcomes map[string]uint64
+	// Queued is how many messages wait now.
+	Queued int
+	// Sent is when the newest one was delivered; zero if none was.
+	Sent time.Time
 }
 
 // Metrics counts what it is told, and shows it. It is safe for concurrent use.

@@ -20,6 +20,7 @@ import (
 	"hopguard/internal/decide"
 	"hopguard/internal/events"
 	"hopguard/internal/metrics"
+	"hopguard/internal/notify"
 )
 
 const (
@@ -108,7 +109,7 @@ func reference(t *testing.T) string {
 // series counts those of a group with these checks.
 func series(t *testing.T, checks ...string) int {
 	o := options()
-	o.Groups[0].Checks, o.Events = checks, nil
+	o.Groups[0].Checks, o.Events, o.Messages = checks, nil, nil
 	m := metrics.New(o)
 	m.Tick(quiet())
 	return strings.Count(page(t, m, slog.New(slog.DiscardHandler)), `group="emea"`)
@@ -134,6 +135,9 @@ func vocabulary() map[string][]string {
 	}
 	for _, o := range events.Outcomes() {
 		v["outcome of an event"] = append(v["outcome of an event"], string(o))
+	}
+	for _, o := range notify.Outcomes() {
+		v["outcome of a message"] = append(v["outcome of a message"], string(o))
 	}
 	return v
 }

@@ -21,6 +21,7 @@ type states struct {
 	warnings, errors                    *prometheus.Desc
 	tables, routes, writes              *prometheus.Desc
 	events, worstLateness, meanLateness *prometheus.Desc
+	messages, queued, delivered         *prometheus.Desc
 	spokes                              spokeStates
 }
 
@@ -62,6 +63,12 @@ func newStates(c *catalogue) states {
 			"Route tables that the newest tick found to differ from the record, written or not. If it stays above 0, writes fail, or may not be made: see the reason and the log.", "group"),
 		events: c.counted("events_total",
 			"Events by source and by what became of them. Forged ones have a wrong secret: compare it with that of the sender.", "source", "outcome"),
+		messages: c.counted("messages_total",
+			"Messages to people by target and by what became of them. Retried ones failed for now; refused, too old and dropped ones never arrived: try hopguard notify test, and look at the log.", "target", "outcome"),
+		queued: c.gauge("messages_queued",
+			"Messages that wait for a target: one that stays above 0 does not answer, or gets too many.", "target"),
+		delivered: c.gauge("message_delivered_timestamp_seconds",
+			"When a target has last taken a message; absent before the first.", "target"),
 		worstLateness: c.gauge("schedule_lateness_worst_seconds",
 			"How late a check has started, at worst since the start. If it nears the interval, the machine is too small, or too much is asked of it.", "group"),
 		meanLateness: c.gauge("schedule_lateness_mean_seconds",
@@ -75,7 +82,7 @@ func (m *Metrics) Describe(to chan<- *prometheus.Desc) {
 	s := m.state
 	for _, d := range append(s.spokes.all(),
 		s.build, s.ready, s.active, s.verdict, s.suspect, s.reason, s.mode, s.frozen, s.epoch, s.state, s.started, s.ended,
-		s.warnings, s.errors, s.tables, s.routes, s.writes, s.events, s.worstLateness, s.meanLateness,
+		s.warnings, s.errors, s.tables, s.routes, s.writes, s.events, s.messages, s.queued, s.delivered, s.worstLateness, s.meanLateness,
 	) {
 		to <- d
 	}
@@ -91,11 +98,15 @@ func (m *Metrics) Collect(to chan<- prometheus.Metric) {
 			p.scan(string(g.Name), r)
 		}
 	}
-	if m.options.Events == nil {
-		return
+	if m.options.Events != nil {
+		for _, c := range m.options.Events() {
+			to <- prometheus.MustNewConstMetric(m.state.events, prometheus.CounterValue, float64(c.N), c.Source, c.Outcome)
+		}
 	}
-	for _, c := range m.options.Events() {
-		to <- prometheus.MustNewConstMetric(m.state.events, prometheus.CounterValue, float64(c.N), c.Source, c.Outcome)
+	if m.options.Messages != nil {
+		for _, c := range m.options.Messages() {
+			p.target(c)
+		}
 	}
 }
 
@@ -107,6 +118,15 @@ type page struct {
 
 func (p page) gauge(d *prometheus.Desc, v float64, labels ...string) {
 	p.to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+}
+
+// target shows what became of the messages to one target.
+func (p page) target(c MessageCount) {
+	for outcome, n := range c.Outcomes {
+		p.to <- prometheus.MustNewConstMetric(p.messages, prometheus.CounterValue, float64(n), c.Target, outcome)
+	}
+	p.gauge(p.queued, float64(c.Queued), c.Target)
+	p.moment(p.delivered, c.Sent, c.Target)
 }
 
 // truth is 1 or 0.

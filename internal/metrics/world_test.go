@@ -56,6 +56,12 @@ func options() metrics.Options {
 		Events: func() []metrics.EventCount {
 			return []metrics.EventCount{{Source: "meraki", Outcome: "nudged", N: 3}, {Source: "meraki", Outcome: "forged"}}
 		},
+		Messages: func() []metrics.MessageCount {
+			return []metrics.MessageCount{
+				{Target: "mail", Outcomes: map[string]uint64{"sent": 3, "retried": 0}, Sent: noon},
+				{Target: "chat", Outcomes: map[string]uint64{"sent": 0, "retried": 7}, Queued: 2},
+			}
+		},
 	}
 }
 
