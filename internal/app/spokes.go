@@ -100,7 +100,7 @@ func (a *App) logSpokes(ctx context.Context, r *spoke.Report) {
 	c := r.Counts()
 	facts := []any{
 		"group", r.Group, "state", r.State(), "networks", c.Networks, "peerings", c.Peerings, "agreed", c.Agreed,
-		"writes", c.Writes, "took", r.Ended.Sub(r.Started),
+		"routed", c.Routed, "writes", c.Writes, "took", r.Ended.Sub(r.Started),
 	}
 	if r.Held != "" {
 		facts = append(facts, "held", r.Held)
@@ -193,6 +193,15 @@ func (a *App) scan(ctx context.Context, g *group, term lease.Term, req SpokesReq
 		r.Errors = append(r.Errors, err)
 	}
 	r.Peerings = want.Plan(view)
+	routes, err := a.newRouter(ctx, g, record, req)
+	if err != nil {
+		r.Errors = append(r.Errors, err)
+	}
+	if routes != nil {
+		if r.Branches, err = routes.plan(ctx, view, r.Peerings); err != nil {
+			r.Errors = append(r.Errors, err)
+		}
+	}
 	if why := a.frozen(record); why != "" {
 		r.Held = why
 	}
@@ -203,9 +212,12 @@ func (a *App) scan(ctx context.Context, g *group, term lease.Term, req SpokesReq
 	if req.most > 0 {
 		plan = plan.First(req.most)
 	}
-	if plan.Steps() > 0 {
+	if plan.Steps()+r.Branches.Steps() > 0 {
 		a.unlessFrozen(ctx, g, func(ctx context.Context) {
 			r.Made = g.spokes.cloud.ApplyPeerings(ctx, term, want, view, plan, a.sawPeering(r.Group, req.Saw))
+			if routes != nil { // a route before its peering would lead nowhere
+				r.Routed = routes.apply(ctx, term, r)
+			}
 		})
 	}
 	return r

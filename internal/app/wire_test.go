@@ -222,6 +222,10 @@ func elsewhere() map[string]string {
 	}
 	m["replicas.lease"], m["replicas.name"] = "TestReplicaSettingsReachTheLeases", "TestReplicaSettingsReachTheLeases"
 	m["groups.policy.storeOutage"] = "TestStoreOutage"
+	m["groups.spokes.routeTable.subnets"] = "TestNewNetworksAreRouted"
+	m["groups.spokes.routeTable.resourceGroup"], m["groups.spokes.routeTable.name"] = "TestTablesThatCannotBeMade", "TestTablesThatCannotBeMade"
+	m["groups.branches.prefixes"], m["groups.branches.removeAfter"] = "TestBranchesComeAndGo", "TestBranchesComeAndGo"
+	m["groups.branches.role"] = "TestTablesThatCannotBeMade"
 	m["notify.repeat"], m["notify.giveUp"] = "TestRemindersAndTheEndOfTrying", "TestRemindersAndTheEndOfTrying"
 	for _, key := range []string{"name", "min", "perHour"} {
 		m["notify.targets."+key] = "TestTargetsHearWhatTheyWant"

@@ -61,7 +61,7 @@ func (s *spokesApply) apply(ctx context.Context) error {
 	done := spokesView{text: spoke.Text, wire: spoke.Wire, state: (*spoke.Report).State}
 	steps := 0
 	for _, r := range plans {
-		steps += r.Peerings.Steps()
+		steps += r.Counts().Planned
 	}
 	if steps == 0 {
 		return done.show(s.env.Stdout, s.out, plans)

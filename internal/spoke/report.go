@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"hopguard/internal/appliance"
+	"hopguard/internal/branch"
 	"hopguard/internal/peering"
 )
 
@@ -42,6 +43,10 @@ type Report struct {
 	// writes; a scan may make only a part of them, the next one goes on.
 	Peerings peering.Plan
 	Made     []peering.Outcome
+	// Branches is the plan for route tables and subnets, and Routed what became of its
+	// writes. Only networks whose peerings work are routed.
+	Branches branch.Plan
+	Routed   []branch.Outcome
 	// Errors are why something could not be read.
 	Errors []error
 }
@@ -52,7 +57,9 @@ type Lack struct {
 	Network appliance.ResourceID `json:"network,omitempty"`
 	// With is the network of a member, if it is about a peering.
 	With appliance.ResourceID `json:"with,omitempty"`
-	// Code is CodePending, CodeFailed or one of the codes of package peering.
+	// Resource is the route table or the subnet, if it is about one.
+	Resource appliance.ResourceID `json:"resource,omitempty"`
+	// Code is CodePending, CodeFailed or one of the codes of packages peering and branch.
 	Code peering.Code `json:"code"`
 	// Text says what is wrong, for a person.
 	Text string `json:"text"`
@@ -89,7 +96,7 @@ func (r *Report) Lacks() []Lack {
 			}
 		}
 	}
-	return out
+	return append(out, r.unrouted()...)
 }
 
 // lackOf says what a pair lacks, after its writes if they were tried.
@@ -114,6 +121,16 @@ func lackOf(p peering.PairPlan, o peering.Outcome, tried bool) (Lack, bool) {
 	return l, true
 }
 
+// Ready reports whether all peerings of a network are as wanted after the scan.
+func (r *Report) Ready(network appliance.ResourceID) bool {
+	for _, l := range r.Lacks() {
+		if l.Network.Equal(network) && l.With != "" {
+			return false
+		}
+	}
+	return true
+}
+
 // Failures joins what failed: reads, and writes that were not read back; nil if
 // nothing did.
 func (r *Report) Failures() error {
@@ -121,6 +138,11 @@ func (r *Report) Failures() error {
 	for _, o := range r.Made {
 		if o.Err != nil && o.Problem == nil {
 			errs = append(errs, fmt.Errorf("peering of %s with %s: %w", o.Spoke.Name(), o.Hub.Name(), o.Err))
+		}
+	}
+	for _, o := range r.Routed {
+		if o.Err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", kindOf(o.Resource), o.Err))
 		}
 	}
 	return errors.Join(errs...)
@@ -162,6 +184,9 @@ type Counts struct {
 	Agreed   int `json:"agreed"`
 	// Unwanted peerings were made by hopguard, and nothing selects them any more.
 	Unwanted int `json:"unwanted"`
+	// Subnets are to have a route table, and Routed of them have one of the group's.
+	Subnets int `json:"subnets"`
+	Routed  int `json:"routed"`
 	// Planned are the writes that the plan had, and Writes those that were made, also
 	// the refused ones.
 	Planned int `json:"planned"`
@@ -170,7 +195,8 @@ type Counts struct {
 
 // Counts counts.
 func (r *Report) Counts() Counts {
-	c := Counts{Planned: r.Peerings.Steps()}
+	c := Counts{Planned: r.Peerings.Steps() + r.Branches.Steps()}
+	r.countRoutes(&c)
 	made := map[pairKey]peering.Outcome{}
 	for _, o := range r.Made {
 		made[pairKey{o.Spoke.Key(), o.Hub.Key()}] = o

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"hopguard/internal/branch"
 	"hopguard/internal/peering"
 )
 
@@ -13,7 +14,11 @@ import (
 func Text(r *Report) string {
 	var b strings.Builder
 	c := r.Counts()
-	fmt.Fprintf(&b, "%s  spokes %s  %s, %d of %s\n", r.Group, r.State(), count(c.Networks, "network"), c.Agreed, count(c.Peerings, "peering"))
+	fmt.Fprintf(&b, "%s  spokes %s  %s, %d of %s", r.Group, r.State(), count(c.Networks, "network"), c.Agreed, count(c.Peerings, "peering"))
+	if c.Subnets > 0 {
+		fmt.Fprintf(&b, ", %d of %s routed", c.Routed, count(c.Subnets, "subnet"))
+	}
+	b.WriteString("\n")
 	if r.Held != "" {
 		fmt.Fprintf(&b, "  held: %s\n", r.Held)
 	}
@@ -24,7 +29,19 @@ func Text(r *Report) string {
 				done++
 			}
 		}
-		fmt.Fprintf(&b, "  wrote %d of %s with %s in %s\n", done, count(n, "peering"), count(c.Writes, "write"), r.Ended.Sub(r.Started).Round(10*time.Millisecond))
+		fmt.Fprintf(&b, "  wrote %d of %s\n", done, count(n, "peering"))
+	}
+	if n := len(r.Routed); n > 0 {
+		done := 0
+		for _, o := range r.Routed {
+			if o.Done() || o.Gone != "" {
+				done++
+			}
+		}
+		fmt.Fprintf(&b, "  wrote %d of %s\n", done, tablesAndSubnets(n))
+	}
+	if r.Wrote() {
+		fmt.Fprintf(&b, "  %s in %s\n", count(c.Writes, "write"), r.Ended.Sub(r.Started).Round(10*time.Millisecond))
 	}
 	if c.Unwanted > 0 {
 		fmt.Fprintf(&b, "  %s of hopguard's that nothing selects any more: hopguard spokes apply --remove\n", count(c.Unwanted, "peering"))
@@ -42,12 +59,21 @@ func Text(r *Report) string {
 func (l Lack) String() string {
 	at := ""
 	switch {
+	case l.Resource != "":
+		at = kindOf(l.Resource) + ": "
 	case l.With != "":
 		at = l.Network.Name() + " with " + l.With.Name() + ": "
 	case l.Network != "":
 		at = l.Network.Name() + ": "
 	}
 	return fmt.Sprintf("%s%s: %s", at, l.Code, l.Text)
+}
+
+func tablesAndSubnets(n int) string {
+	if n == 1 {
+		return "1 table or subnet"
+	}
+	return fmt.Sprintf("%d tables and subnets", n)
 }
 
 // PlanText is what a person sees of a plan: in the form of peering.PlanText, with the
@@ -69,6 +95,7 @@ func PlanText(r *Report) string {
 	}
 	var b strings.Builder
 	b.WriteString(peering.PlanText(shown))
+	b.WriteString(branch.PlanText(r.Branches))
 	for _, err := range r.Errors {
 		fmt.Fprintf(&b, "error: %s\n", oneLine(err.Error()))
 	}
@@ -76,7 +103,11 @@ func PlanText(r *Report) string {
 		fmt.Fprintf(&b, "held: %s\n", r.Held)
 	}
 	c := r.Counts()
-	fmt.Fprintf(&b, "\nPlan: %s, %s, %s\n", count(c.Networks, "network"), count(c.Peerings, "peering"), count(c.Planned, "write"))
+	fmt.Fprintf(&b, "\nPlan: %s, %s, ", count(c.Networks, "network"), count(c.Peerings, "peering"))
+	if c.Subnets > 0 {
+		fmt.Fprintf(&b, "%s, ", count(c.Subnets, "subnet"))
+	}
+	fmt.Fprintf(&b, "%s\n", count(c.Planned, "write"))
 	return b.String()
 }
 

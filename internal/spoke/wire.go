@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"hopguard/internal/appliance"
+	"hopguard/internal/branch"
 	"hopguard/internal/peering"
 )
 
@@ -30,6 +31,19 @@ type JSON struct {
 	// Plan and Outcomes are in Wire, and not in Summary.
 	Plan     *peering.Plan `json:"plan,omitempty"`
 	Outcomes []JSONOutcome `json:"outcomes,omitempty"`
+	// Branches and Routed are in Wire too.
+	Branches *branch.Plan `json:"branches,omitempty"`
+	Routed   []JSONRouted `json:"routed,omitempty"`
+}
+
+// JSONRouted is what became of one table or subnet.
+type JSONRouted struct {
+	Resource appliance.ResourceID `json:"resource"`
+	Writes   int                  `json:"writes"`
+	Started  time.Time            `json:"started,omitzero"`
+	ReadBack time.Time            `json:"readBack,omitzero"`
+	Gone     string               `json:"gone,omitzero"`
+	Error    string               `json:"error,omitzero"`
 }
 
 // JSONOutcome is what became of one pair.
@@ -79,6 +93,16 @@ func Wire(r *Report) JSON {
 			w.Error = o.Err.Error()
 		}
 		j.Outcomes = append(j.Outcomes, w)
+	}
+	if len(r.Branches.Tables)+len(r.Branches.Subnets) > 0 {
+		j.Branches = new(r.Branches)
+	}
+	for _, o := range r.Routed {
+		w := JSONRouted{Resource: o.Resource, Writes: o.Writes, Started: o.Started.UTC(), ReadBack: o.ReadBack.UTC(), Gone: o.Gone}
+		if o.Err != nil {
+			w.Error = o.Err.Error()
+		}
+		j.Routed = append(j.Routed, w)
 	}
 	return j
 }
