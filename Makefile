@@ -39,6 +39,11 @@ functions-zip: ## bin/hopguard-functions-*.zip for Azure Functions (CONFIG=file)
 	@scripts/need go
 	scripts/functions-zip $(CONFIG)
 
+.PHONY: image
+image: ## bin/hopguard-image.tar, a container image for amd64 and arm64
+	@scripts/need go
+	scripts/image
+
 .PHONY: demo
 demo: build ## watch a failover: no Azure, no root, no network
 	./bin/hopguard demo $(ARGS)
