@@ -159,7 +159,7 @@ func newRoot(env Env) *cobra.Command {
 	add("order", newFailoverCmd(g), newFailbackCmd(g), newPinCmd(g), newFreezeCmd(g), newThawCmd(g), newSpokesCmd(g))
 	add("try", newDemoCmd(g), newSimCmd(g))
 	root.AddCommand(newMeasureCmd(env.Stdout))
-	add("about", newConfigCmd(g), newVersionCmd(g))
+	add("about", newConfigCmd(g), newNotifyCmd(g), newVersionCmd(g))
 	root.SetHelpCommandGroupID("about")
 	root.SetCompletionCommandGroupID("about")
 	return root

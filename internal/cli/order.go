@@ -52,6 +52,7 @@ func (o *order) give(ctx context.Context, w wish) error {
 	if err != nil {
 		return err
 	}
+	defer a.Close(ctx)
 	progress.begin()
 	defer progress.end()
 	group, err := o.one(a)

@@ -49,6 +49,7 @@ func TestScripts(t *testing.T) {
 			"web":    web,
 			"spoke":  changeSpoke,
 			"halves": halves,
+			"hook":   hook,
 		},
 	})
 }

@@ -59,6 +59,7 @@ func (g *global) pass(ctx context.Context, o output, group string, req controlle
 	progress.groups = len(chosen) > 1
 	progress.begin()
 	reports := tickAll(ctx, a, chosen, req)
+	defer a.Close(ctx)
 	var scans []*spoke.Report
 	if have, err := withSpokes(a, group); err == nil && v.spokes {
 		scans = scanAll(ctx, a, have, app.SpokesRequest{DryRun: true})

@@ -71,7 +71,10 @@ func simulate(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // slot holds what one script has started; Setup makes it.
-type slot struct{ world *served }
+type slot struct {
+	world *served
+	mail  *mailbox
+}
 
 type slotKey struct{}
 
@@ -85,7 +88,7 @@ func worldOf(ts *testscript.TestScript) *served {
 
 func start(ts *testscript.TestScript, args []string) {
 	w := azuresim.TwoRegions(azuresim.TwoRegionsOptions{})
-	spokes := slices.Contains(args, "spokes")
+	changes := args
 	reference := azuresim.TwoRegions(azuresim.TwoRegionsOptions{})
 	for len(args) > 0 {
 		switch args[0] {
@@ -124,7 +127,7 @@ func start(ts *testscript.TestScript, args []string) {
 		ts.Check(serveErr)
 	})
 	environment(ts, s.Env)
-	ts.Check(writeConfig(cloud, s, spokes, ts.MkAbs("hopguard.yaml")))
+	ts.Check(writeConfig(cloud, s, changes, ts.MkAbs("hopguard.yaml")))
 	ts.Setenv("HOPGUARD_CONFIG", ts.MkAbs("hopguard.yaml"))
 }
 
@@ -141,7 +144,7 @@ func environment(ts *testscript.TestScript, file string) {
 }
 
 // writeConfig writes a configuration whose checks settle in no time.
-func writeConfig(cloud *sim.Cloud, s sim.Served, spokes bool, file string) error {
+func writeConfig(cloud *sim.Cloud, s sim.Served, changes []string, file string) error {
 	c, err := cloud.Config(s.URL)
 	if err != nil {
 		return err
@@ -160,8 +163,12 @@ func writeConfig(cloud *sim.Cloud, s sim.Served, spokes bool, file string) error
 		tcp.Targets[id[strings.LastIndexByte(id, '/')+1:]] = at.String()
 	}
 	c.Groups[0].Checks = []config.Check{status, tcp}
-	if spokes {
+	if slices.Contains(changes, "spokes") {
 		c.Groups[0].Spokes.Tag.Name = spokeTag
+	}
+	if slices.Contains(changes, "routes") {
+		c.Groups[0].Spokes.RouteTable.Subnets = []string{"*"}
+		c.Groups[0].Branches.Prefixes = []netip.Prefix{netip.MustParsePrefix("172.16.0.0/24")}
 	}
 	text, err := c.Complete().YAML()
 	if err != nil {
