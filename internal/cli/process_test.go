@@ -56,7 +56,7 @@ func serveWorld(tb testing.TB, o azuresim.TwoRegionsOptions) (cloud *sim.Cloud, 
 		tb.Fatal("the simulated Azure was not served")
 	}
 	conf = filepath.Join(dir, "quick.yaml")
-	if err := writeConfig(cloud, s, false, conf); err != nil {
+	if err := writeConfig(cloud, s, nil, conf); err != nil {
 		tb.Fatal(err)
 	}
 	return cloud, conf, []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir}

@@ -21,6 +21,7 @@ const (
 // changeSpokes makes a world for stories of spokes:
 //
 //	spokes          nothing is peered, two of three networks are tagged, and hopguard may peer
+//	routes          and the second gets a route table
 //	no-peer-right   but it may not let anybody peer with vnet-sdwan-b
 //	full-hub        vnet-sdwan-b has as many peerings as Azure allows
 //	no-vmx-b        the second appliance is yet to be deployed
@@ -34,6 +35,10 @@ func changeSpokes(w *azuresim.World, change string) bool {
 			w.VirtualNetworks[i].Tags = map[string]string{spokeTag: "emea"}
 		}
 		role.Actions = append(role.Actions, "Microsoft.Network/virtualNetworks/virtualNetworkPeerings/*", peer)
+	case "routes":
+		// The second network has no table, and hopguard may make one.
+		w.VirtualNetworks[3].Subnets[0].RouteTable = ""
+		role.Actions = append(role.Actions, "Microsoft.Network/routeTables/join/action", "Microsoft.Network/virtualNetworks/subnets/*")
 	case "no-peer-right":
 		role.Actions = slices.DeleteFunc(role.Actions, func(a string) bool { return a == peer })
 		for i, v := range w.VirtualNetworks {
