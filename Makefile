@@ -44,6 +44,11 @@ image: ## bin/hopguard-image.tar, a container image for amd64 and arm64
 	@scripts/need go
 	scripts/image
 
+.PHONY: systemd-check
+systemd-check: ## the systemd unit, checked by systemd: no unknown word, little exposure
+	@scripts/need systemd
+	scripts/systemd-check
+
 .PHONY: demo
 demo: build ## watch a failover: no Azure, no root, no network
 	./bin/hopguard demo $(ARGS)
