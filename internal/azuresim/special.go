@@ -15,16 +15,18 @@ func (s *Sim) special(rq *request) *reply {
 		if rq.write() {
 			return s.refuseMethod(rq)
 		}
-		if t.namespace == "Microsoft.Compute" {
+		switch t.namespace {
+		case "Microsoft.Compute":
 			if op := s.operations[t.name]; op != nil {
 				if rep := s.throttleCompute(rq, getOperation(), op.target.key); rep != nil {
 					return rep
 				}
 			}
-		} else if t.namespace == "Microsoft.Network" {
+		case "Microsoft.Network":
 			if rep := s.throttleNetwork(rq, t.location); rep != nil {
 				return rep
 			}
+		default: // how others limit polls is not modelled
 		}
 		return s.poll(rq, t.special)
 	}
