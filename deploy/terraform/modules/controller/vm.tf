@@ -61,7 +61,7 @@ resource "azurerm_linux_virtual_machine" "hopguard" {
   # Another configuration or program makes another machine: the records are elsewhere.
   custom_data = base64encode(templatefile("${path.module}/cloud-init.yaml.tftpl", {
     configuration = local.configuration
-    unit          = file("${path.module}/hopguard.service")
+    unit          = file("${path.module}/../../../systemd/hopguard.service")
     url           = var.binary_url
     sha256        = var.binary_sha256
   }))
