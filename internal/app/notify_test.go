@@ -320,7 +320,7 @@ func TestTargetSettingsReachTheSenders(t *testing.T) {
 	}
 	o := app.Options{Getenv: func(name string) string { return "of " + name }, Now: time.Now, Version: "v1"}
 	vault := func(_ context.Context, url string) (string, error) { return "in " + url, nil }
-	make := func(x config.NotifyTarget) notify.Sender {
+	sender := func(x config.NotifyTarget) notify.Sender {
 		t.Helper()
 		s, err := app.SenderOf(o, x, vault)
 		if err != nil {
@@ -339,15 +339,15 @@ func TestTargetSettingsReachTheSenders(t *testing.T) {
 	var got []string
 	for _, x := range []config.NotifyTarget{{URL: "itself"}, {URLEnv: "HOOK"}, {URLFile: held}, {URLVault: "https://v"}} {
 		x.Kind = config.TargetTeams
-		got = append(got, read(make(x).(notify.Teams).URL))
+		got = append(got, read(sender(x).(notify.Teams).URL))
 		x.Kind = config.TargetSlack
-		got = append(got, read(make(x).(notify.Slack).URL))
+		got = append(got, read(sender(x).(notify.Slack).URL))
 		x = config.NotifyTarget{Kind: config.TargetWebhook, Secret: x.URL, SecretEnv: x.URLEnv, SecretFile: x.URLFile, SecretVault: x.URLVault}
-		got = append(got, read(make(x).(notify.Webhook).Key))
+		got = append(got, read(sender(x).(notify.Webhook).Key))
 		x = config.NotifyTarget{Kind: config.TargetPagerDuty, Key: x.Secret, KeyEnv: x.SecretEnv, KeyFile: x.SecretFile, KeyVault: x.SecretVault}
-		got = append(got, read(make(x).(notify.PagerDuty).Key))
+		got = append(got, read(sender(x).(notify.PagerDuty).Key))
 		x = config.NotifyTarget{Kind: config.TargetMail, TLS: config.MailPlain, Password: x.Key, PasswordEnv: x.KeyEnv, PasswordFile: x.KeyFile, PasswordVault: x.KeyVault}
-		got = append(got, read(make(x).(*notify.Mail).Password))
+		got = append(got, read(sender(x).(*notify.Mail).Password))
 	}
 	var want []string
 	for _, text := range []string{"itself", "of HOOK", "from a file", "in https://v"} {
@@ -356,22 +356,22 @@ func TestTargetSettingsReachTheSenders(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the secrets (-want +got):\n%s", diff)
 	}
-	if make(config.NotifyTarget{Kind: config.TargetWebhook, URL: "x"}).(notify.Webhook).Key != nil {
+	if sender(config.NotifyTarget{Kind: config.TargetWebhook, URL: "x"}).(notify.Webhook).Key != nil {
 		t.Error("a webhook without a secret signs")
 	}
-	if url := read(make(config.NotifyTarget{Kind: config.TargetPagerDuty}).(notify.PagerDuty).URL); url != notify.PagerDutyURL {
+	if url := read(sender(config.NotifyTarget{Kind: config.TargetPagerDuty}).(notify.PagerDuty).URL); url != notify.PagerDutyURL {
 		t.Errorf("PagerDuty is at %q", url)
 	}
 	for way, is := range map[config.MailTLS]notify.MailTLS{
 		config.MailStartTLS: notify.MailStartTLS, config.MailImplicitTLS: notify.MailImplicitTLS,
 		config.MailOpportunistic: notify.MailOpportunistic, config.MailPlain: notify.MailPlain,
 	} {
-		m := make(config.NotifyTarget{Kind: config.TargetMail, Server: "s:1", MX: "d", TLS: way, From: "f", To: []string{"a", "b"}, User: "u", CAFile: file}).(*notify.Mail)
+		m := sender(config.NotifyTarget{Kind: config.TargetMail, Server: "s:1", MX: "d", TLS: way, From: "f", To: []string{"a", "b"}, User: "u", CAFile: file}).(*notify.Mail)
 		if m.Server != "s:1" || m.MX != "d" || m.TLS != is || m.From != "f" || fmt.Sprint(m.To) != "[a b]" || m.User != "u" || m.CA == nil {
 			t.Errorf("%s: %+v", way, m)
 		}
 	}
-	if client := make(config.NotifyTarget{Kind: config.TargetWebhook, CAFile: file}).(notify.Webhook).Client; client.Transport.(*http.Transport).TLSClientConfig.RootCAs == nil {
+	if client := sender(config.NotifyTarget{Kind: config.TargetWebhook, CAFile: file}).(notify.Webhook).Client; client.Transport.(*http.Transport).TLSClientConfig.RootCAs == nil {
 		t.Error("the authorities of a webhook did not arrive")
 	}
 	if _, err := app.SenderOf(o, config.NotifyTarget{Kind: config.TargetWebhook, CAFile: held}, vault); err == nil {

@@ -266,7 +266,7 @@ func TestMailServerThatHangs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer ln.Close()
+	defer func() { _ = ln.Close() }()
 	p := (&postOffice{}).open(t)
 	inData, cancelData := context.WithCancelCause(t.Context())
 	over := errors.New("the time is over")

@@ -173,7 +173,7 @@ const (
 	mostProblem    = 500 // bytes
 )
 
-// Wanted reports whether a target that wants messages from min on gets this one.
-func (m Message) Wanted(min Severity) bool { //nolint:predeclared // it is the word of the configuration
-	return m.Severity >= min || m.Ends >= min && m.Ends > Info
+// Wanted reports whether a target gets this message that wants a least severity.
+func (m Message) Wanted(least Severity) bool {
+	return m.Severity >= least || m.Ends >= least && m.Ends > Info
 }

@@ -34,7 +34,7 @@ func (m Message) id(s Situation) string {
 
 // subject is one line that says who, what and how bad.
 func (m Message) subject() string {
-	what := ""
+	var what string
 	switch m.Kind {
 	case KindTransition:
 		t := m.Transition
