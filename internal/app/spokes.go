@@ -72,10 +72,15 @@ func (a *App) lead(ctx context.Context, g *group, term lease.Term, start time.Ti
 	a.watch(ctx, g, term, start, leave)
 }
 
-// keepSpokes scans from start on, until ctx ends; what is under way then is left to
+// keepSpokes scans from the first tick on, until ctx ends; what is under way then is left to
 // the next who leads.
 func (a *App) keepSpokes(ctx context.Context, g *group, term lease.Term, start time.Time) {
 	said := ""
+	for g.last() == nil { // the first tick finds out where the members are, and who is active
+		if !a.wait(ctx, a.now().Add(time.Second), nil, nil, nil) {
+			return
+		}
+	}
 	for at := start; a.wait(ctx, at, nil, nil, nil); {
 		r := a.scan(ctx, g, term, SpokesRequest{most: pairsPerScan})
 		if ctx.Err() != nil {
