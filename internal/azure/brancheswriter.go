@@ -23,6 +23,22 @@ type branchWriter struct {
 	out       branch.Outcome
 	tries     int // in a row that brought no write to its end
 	busySince time.Time
+	failed    int // times that a write was accepted and failed
+}
+
+// mostFailed is how often what was accepted and failed is written again.
+const mostFailed = 3
+
+// again reports whether a resource must be written as it is, because its last write was
+// accepted and failed: what it shows is not what is in force.
+func (w *branchWriter) again(state string) (bool, error) {
+	if state != "Failed" && state != "Canceled" {
+		return false, nil
+	}
+	if w.failed++; w.failed > mostFailed {
+		return false, &branchProblem{&peering.Problem{Code: peering.CodeBusy, Text: "a write was accepted and failed, " + fmt.Sprint(mostFailed) + " times: its provisioning state is " + state}}
+	}
+	return true, nil
 }
 
 // step is what a look at the resource has shown.
@@ -161,10 +177,10 @@ func (r *branchRun) table(ctx context.Context, plan branch.TablePlan) branch.Out
 			return step{}, &branchProblem{p.Problem}
 		case now != nil && peering.Busy(p.State()):
 			return step{busy: true}, nil
-		case !p.Write() && (p.State() == "Failed" || p.State() == "Canceled"):
-			return step{}, &OperationError{Code: p.State(), Message: "the table's provisioning state is " + p.State()}
-		case !p.Write():
-			return step{done: true}, nil
+		}
+		failed, err := w.again(p.State())
+		if err != nil || !failed && !p.Write() {
+			return step{done: err == nil}, err
 		}
 		s := step{etag: p.ETag()}
 		if p.Create {
@@ -211,13 +227,13 @@ func (r *branchRun) subnet(ctx context.Context, plan branch.SubnetPlan) branch.O
 		switch {
 		case peering.Busy(now.Properties.State) || peering.Busy(network.State):
 			return step{busy: true}, nil
-		case table.Equal(plan.Table) && now.Properties.State == "Failed":
-			return step{}, &OperationError{Code: "Failed", Message: "the subnet's provisioning state is Failed"}
-		case table.Equal(plan.Table):
-			return step{done: true}, nil
-		case table != "":
+		case table != "" && !table.Equal(plan.Table):
 			w.out.Gone = "somebody has given it the table " + table.Name() + " meanwhile"
 			return step{done: true}, nil
+		}
+		failed, err := w.again(now.Properties.State)
+		if err != nil || !failed && table != "" {
+			return step{done: err == nil}, err
 		}
 		s := step{etag: cmp.Or(now.ETag, a.Header.Get("ETag"))}
 		s.body, err = branch.Associate(a.Body, plan.Table)
