@@ -150,14 +150,14 @@ func (d *dashboard) missing(name appliance.MemberName) bool {
 func (w *world) strikeMeraki(length time.Duration) {
 	d := w.dashboard
 	switch w.rng.IntN(8) {
-	case 0, 1, 2:
+	case 0, 1, 2, 3, 4:
 		name := short(w.member())
-		lie := []merakisim.State{merakisim.Offline, merakisim.Offline, merakisim.Dormant, merakisim.Online, merakisim.Alerting}[w.rng.IntN(5)]
+		lie := []merakisim.State{merakisim.Offline, merakisim.Offline, merakisim.Offline, merakisim.Dormant, merakisim.Online, merakisim.Alerting}[w.rng.IntN(6)]
 		d.lies[name] = true
 		w.must(d.Set(d.serials[name], lie))
 		w.fault(length, func() { d.lies[name] = false; w.must(d.tell(name)) }, "the Meraki cloud takes %s for %s", name, lie)
 		return
-	case 3:
+	case 5:
 		w.must(d.SetOthers(merakisim.ExampleOrganization, 9.9))
 		w.fault(length, func() { w.must(d.SetOthers(merakisim.ExampleOrganization, 0)) }, "others ask the Meraki cloud all the time")
 		return

@@ -226,7 +226,8 @@ func (w *world) strikeAzure(length time.Duration) {
 		azuresim.FaultExpiredToken, azuresim.FaultForbidden, azuresim.FaultNotFound, azuresim.FaultLocked, azuresim.FaultPrecondition,
 		azuresim.FaultARM429, azuresim.FaultNetwork429, azuresim.FaultCompute429, azuresim.FaultBusy429,
 		azuresim.Fault500, azuresim.Fault502, azuresim.Fault503, azuresim.Fault504, azuresim.FaultReset, azuresim.FaultTimeout,
-		azuresim.FaultSlowBody, azuresim.FaultGarbage, azuresim.FaultFailedPoll, azuresim.FaultLaggingList,
+		azuresim.FaultSlowBody, azuresim.FaultGarbage, azuresim.FaultLaggingList,
+		azuresim.FaultFailedPoll, azuresim.FaultFailedPoll, azuresim.FaultFailedPoll, azuresim.FaultFailedPoll, // only writes can meet it
 	}
 	f := azuresim.Fault{Kind: kinds[w.rng.IntN(len(kinds))], Duration: length, Path: "^/subscriptions", Params: map[string]string{}}
 	f.Method = []string{"", "", "PUT", "GET"}[w.rng.IntN(4)]

@@ -12,7 +12,7 @@ func TestFoundSeeds(t *testing.T) {
 	}{
 		// decide took a member for up that had failed once after a time of which nothing
 		// was known: TestP4AFailureAfterDoubtIsNotUp.
-		{"a-failure-after-doubt-is-not-up", 615},
+		{"a-failure-after-doubt-is-not-up", 340},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if r := play(t, tt.seed); r.Violation != "" {

@@ -96,6 +96,7 @@ func (w *world) change(id, what string, edit func(document)) bool {
 
 // dress gives every table what production code has never heard of, before it looks.
 func (w *world) dress() error {
+	w.judge.look(nil) // a list that lags may show what was before
 	for i, id := range w.azure.RouteTables() {
 		done := w.change(id, "dress", func(d document) {
 			d["laterMember"] = map[string]any{"list": []any{json.Number("1.50"), json.Number("12345678901234567890"), true}}
@@ -108,6 +109,7 @@ func (w *world) dress() error {
 		if !done {
 			return fmt.Errorf("dress %s", id)
 		}
+		w.judge.look(nil)
 	}
 	return nil
 }

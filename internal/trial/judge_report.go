@@ -84,15 +84,20 @@ func (j *judge) agreed(r report, began time.Time) {
 			continue // nobody could know that it is the group's
 		}
 		right := slices.ContainsFunc(p.between(from, r.at), func(v version) bool {
+			managed := 0
 			for _, h := range v.hops {
-				if slices.Contains(j.recorded, h.addr) && !slices.ContainsFunc(addrs, at(h)) {
+				switch {
+				case !slices.Contains(j.recorded, h.addr):
+				case !slices.ContainsFunc(addrs, at(h)):
 					return false
+				default:
+					managed++
 				}
 			}
-			return true
+			return managed == 0 || v.state != "Failed"
 		})
 		if !right {
-			j.w.violated("P9: %s reports that all agrees with %s, and %s did not", r.actor.name, r.Record.Active, short(id))
+			j.w.violated("P9: %s reports that all agrees with %s, and %s did not, or its last write had failed", r.actor.name, r.Record.Active, short(id))
 		}
 	}
 }

@@ -68,7 +68,7 @@ func drawScene(rng *rand.Rand) scene {
 	s.act = s.replicas == 1 && one(2)
 	switch rng.IntN(4) {
 	case 0:
-		s.voice, s.twice = oneOfThree, one(2)
+		s.voice, s.twice = oneOfThree, !one(4)
 	case 1:
 		s.voice, s.vmStatus = needed, false
 	}
