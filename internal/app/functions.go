@@ -88,6 +88,7 @@ func (f *Functions) Handler() *functions.Handler {
 		{Name: "Poison", Call: func(ctx context.Context, in *functions.Invocation) (functions.Answer, error) {
 			return poison(ctx, log, in)
 		}},
+		{Name: "Spokes", Call: call(f.spokes)},
 		{Name: "Status", Route: "status", HTTP: ask(f.status)},
 		{Name: "Plan", Route: "plan", HTTP: ask(f.plan)},
 		{Name: "Failover", Route: "failover", HTTP: ask(f.failover)},
