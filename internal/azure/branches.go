@@ -125,7 +125,7 @@ func (c *Client) ApplyBranches(ctx context.Context, b Branches) []branch.Outcome
 			subnets[i] = append(subnets[i], branch.Outcome{Resource: s.Subnet, Err: fmt.Errorf("not begun: %w", notBegun(ctx, b.Term))})
 		}
 	}
-	return append(outcomes, slices.Concat(subnets...)...)
+	return slices.Concat(outcomes, slices.Concat(subnets...))
 }
 
 // together calls do for each number, some at a time, until ctx ends.

@@ -13,7 +13,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"hopguard/internal/appliance"
 	"hopguard/internal/azure"
 	"hopguard/internal/azuresim"
 	"hopguard/internal/branch"
@@ -230,7 +229,7 @@ func TestBranchesFollowTheRecord(t *testing.T) {
 		if got := branchFailures(c.ApplyBranches(t.Context(), b)); got != "" || asked.Load() == 0 {
 			t.Errorf("ApplyBranches() = %s", got)
 		}
-		id := appliance.ResourceID(plan.Tables[0].Table)
+		id := plan.Tables[0].Table
 		if raw := string(s.table(t, string(id))); !strings.Contains(raw, hopB) || strings.Contains(raw, hopA) {
 			t.Errorf("the routes do not go to the active member: %s", raw)
 		}

@@ -36,7 +36,7 @@ func (w *branchWriter) again(state string) (bool, error) {
 		return false, nil
 	}
 	if w.failed++; w.failed > mostFailed {
-		return false, &branchProblem{&peering.Problem{Code: peering.CodeBusy, Text: "a write was accepted and failed, " + fmt.Sprint(mostFailed) + " times: its provisioning state is " + state}}
+		return false, &refusedError{&peering.Problem{Code: peering.CodeBusy, Text: "a write was accepted and failed, " + fmt.Sprint(mostFailed) + " times: its provisioning state is " + state}}
 	}
 	return true, nil
 }
@@ -126,7 +126,7 @@ func (w *branchWriter) recover(ctx context.Context, err error) error {
 		}
 		return sleep(ctx, pollEvery)
 	}
-	_, refused := errors.AsType[*branchProblem](err)
+	_, refused := errors.AsType[*refusedError](err)
 	w.tries++
 	if refused || errors.Is(err, errHalfETag) || w.out.Writes >= writeTries || w.tries >= pairTries || w.missingRight(w.kind, w.out.Resource) != nil {
 		return err
@@ -141,11 +141,11 @@ func (w *branchWriter) recover(ctx context.Context, err error) error {
 	return sleep(ctx, wait)
 }
 
-// branchProblem is what stands in the way, found by a look.
-type branchProblem struct{ *peering.Problem }
+// refusedError is what stands in the way of a table, found by a look.
+type refusedError struct{ *peering.Problem }
 
 // Error is the problem's text.
-func (p *branchProblem) Error() string { return p.Text }
+func (p *refusedError) Error() string { return p.Text }
 
 // table makes a table, or adds routes to it.
 func (r *branchRun) table(ctx context.Context, plan branch.TablePlan) branch.Outcome {
@@ -174,7 +174,7 @@ func (r *branchRun) table(ctx context.Context, plan branch.TablePlan) branch.Out
 		p := want.Table(plan.Table, plan.Location, now)
 		switch {
 		case p.Problem != nil:
-			return step{}, &branchProblem{p.Problem}
+			return step{}, &refusedError{p.Problem}
 		case now != nil && peering.Busy(p.State()):
 			return step{busy: true}, nil
 		}
