@@ -59,8 +59,13 @@ module "controller_network" {
   location      = var.controller.location
   address_space = [var.controller.address_space]
   subnets = {
-    controller = {
-      prefix   = cidrsubnet(var.controller.address_space, 26 - tonumber(split("/", var.controller.address_space)[1]), 0)
+    # A host has a subnet of its own, so that another one can be made while this one is there.
+    (var.controller.host) = {
+      prefix = cidrsubnet(
+        var.controller.address_space,
+        26 - tonumber(split("/", var.controller.address_space)[1]),
+        index(["functions", "container_app", "vm"], var.controller.host),
+      )
       delegate = var.controller.host == "vm" ? null : "Microsoft.App/environments"
     }
   }
@@ -75,7 +80,7 @@ module "controller" {
   host                = var.controller.host
   location            = var.controller.location
   resource_group_name = module.controller_network.resource_group_name
-  subnet_id           = module.controller_network.subnet_ids["controller"]
+  subnet_id           = module.controller_network.subnet_ids[var.controller.host]
   subscription_id     = var.subscription_id
   group               = var.group
   preferred           = local.preferred

@@ -129,8 +129,8 @@ variable "spokes" {
 
 variable "controller" {
   description = <<-EOT
-    Where hopguard runs: host is functions, container_app or vm; location and address_space are those
-    of its own network, which is peered with both hubs. image is needed by container_app, binary_url,
+    Where hopguard runs: host is functions, container_app or vm; location and address_space (a /24 or
+    more) are those of its own network, which is peered with both hubs. image is needed by container_app, binary_url,
     binary_sha256 and ssh_public_key by vm.
   EOT
   type = object({
@@ -148,8 +148,8 @@ variable "controller" {
     error_message = "controller.host: want functions, container_app or vm."
   }
   validation {
-    condition     = try(tonumber(split("/", var.controller.address_space)[1]) <= 26, false) && can(cidrnetmask(var.controller.address_space))
-    error_message = "controller.address_space: want an IPv4 network of at least /26, like 10.30.0.0/24."
+    condition     = try(tonumber(split("/", var.controller.address_space)[1]) <= 24, false) && can(cidrnetmask(var.controller.address_space))
+    error_message = "controller.address_space: want an IPv4 network of at least /24, like 10.30.0.0/24."
   }
 }
 

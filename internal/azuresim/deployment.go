@@ -53,8 +53,12 @@ type deploymentStep struct {
 	failure object // the resource's own error
 }
 
-// cutDeployment splits a path at the deployments of a scope; tail is what follows the name.
+// cutDeployment splits a path at the deployments of a scope; tail is what follows the name. The operations of a deployment to a group
+// have an address without a provider, too.
 func cutDeployment(segs []string) (scope []string, name string, tail []string, ok bool) {
+	if len(segs) > 6 && lower(segs[2]) == "resourcegroups" && lower(segs[4]) == "deployments" && lower(segs[6]) == "operations" {
+		return segs[:4], segs[5], segs[6:], true
+	}
 	for i := len(segs) - 3; i >= 0; i-- {
 		if lower(segs[i]) == "providers" && lower(segs[i+1]) == "microsoft.resources" && lower(segs[i+2]) == "deployments" {
 			if rest := segs[i+3:]; len(rest) > 0 {
@@ -72,13 +76,15 @@ func parseDeployment(t *target, scope []string, name string, tail []string) *tar
 		return nil
 	}
 	t.special, t.namespace, t.name, t.coll = "deployments", "Microsoft.Resources", name, name == ""
-	t.sub, t.scope = scope[1], t.id
+	t.sub, t.scope = scope[1], "/"+strings.Join(scope, "/")+"/providers/"+typeDeployment
+	if name != "" {
+		t.scope += "/" + name
+	}
 	if len(scope) == 4 {
 		t.group = scope[3]
 	}
 	if len(tail) > 0 {
 		t.action = lower(tail[0])
-		t.scope = strings.TrimSuffix(t.id, "/"+strings.Join(tail, "/"))
 	}
 	if len(tail) == 2 {
 		t.parents = []string{tail[1]}
@@ -144,7 +150,7 @@ func (s *Sim) propose(rq *request) (*deployment, *reply) {
 	if !deploymentName.MatchString(t.name) {
 		return nil, rq.gateway(http.StatusBadRequest, "InvalidDeploymentName", "The deployment name '"+t.name+"' is invalid: 1 to 64 letters, digits, hyphens, underscores, periods and parentheses.") // text [U]
 	}
-	body, err := parseObject(rq.body)
+	body, err := parseObject(plainJSON(rq.body))
 	if err != nil {
 		return nil, rq.gateway(http.StatusBadRequest, "InvalidRequestContent", "The request content was invalid and could not be deserialized: '"+err.Error()+"'.")
 	}
@@ -332,6 +338,15 @@ func (s *Sim) deploymentJob(rq *request, job string) *reply {
 	rep.header.Set("Location", rq.base()+"/subscriptions/"+rq.target.sub+"/operationresults/"+job+"?api-version="+rq.apiVersion)
 	rep.retryAfter(deletionTime)
 	return rep
+}
+
+// forgetDeployments forgets the deployments to a group, by its key, that is deleted.
+func (s *Sim) forgetDeployments(group string) {
+	for key, d := range s.deployments {
+		if lower(d.scope.ID()) == group && !d.active() {
+			delete(s.deployments, key)
+		}
+	}
 }
 
 // scopedDeployments are the deployments at a scope, ordered.

@@ -170,10 +170,10 @@ func (s *Sim) checkVersion(rq *request) *reply {
 	case t.special == "operations" || t.special == "operationResults":
 		known = networkVersions()
 		switch op := s.operations[t.name]; {
-		case t.namespace == "Microsoft.Compute":
-			known = computeVersions()
 		case op != nil && op.kind.plain != nil:
 			known = op.kind.versions
+		case t.namespace == "Microsoft.Compute":
+			known = computeVersions()
 		}
 	default:
 		known, own = resourceVersions(), true

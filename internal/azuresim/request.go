@@ -307,7 +307,7 @@ func (s *Sim) namespace(asked string) string {
 // namespaces are the providers that have something here.
 func namespaces() []string {
 	return []string{
-		"Microsoft.Authorization", "Microsoft.Compute", "Microsoft.Insights", "Microsoft.ManagedIdentity", "Microsoft.MarketplaceOrdering", "Microsoft.Network",
+		"Microsoft.App", "Microsoft.Authorization", "Microsoft.Compute", "Microsoft.Insights", "Microsoft.ManagedIdentity", "Microsoft.MarketplaceOrdering", "Microsoft.Network",
 		"Microsoft.OperationalInsights", "Microsoft.ResourceGraph", "Microsoft.Resources", "Microsoft.Solutions", "Microsoft.Storage", "Microsoft.Web",
 	}
 }

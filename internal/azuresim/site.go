@@ -300,11 +300,15 @@ func (s *Sim) checkName(rq *request) *reply {
 	return rq.ok(http.StatusOK, encode(object{{"nameAvailable", false}, {"reason", "AlreadyExists"}, {"message", "Hostname '" + name + "' already exists. Please select a different name."}}))
 }
 
-// siteIn gives an app that is joined to the subnet. That the link outlives the app for a while is not simulated.
+// siteIn gives an app or an environment for containers that is joined to the subnet. That the link outlives it for a while is not
+// simulated.
 func (s *Sim) siteIn(subnet *resource) *resource {
-	for _, site := range s.all(s.kinds[lower(typeSite)], "") {
-		if !site.gone && strings.EqualFold(site.doc.obj("properties").str("virtualNetworkSubnetId"), subnet.id) {
-			return site
+	for _, typ := range []string{typeSite, typeEnvironment} {
+		for _, r := range s.all(s.kinds[lower(typ)], "") {
+			p := r.doc.obj("properties")
+			if !r.gone && (strings.EqualFold(p.str("virtualNetworkSubnetId"), subnet.id) || strings.EqualFold(p.obj("vnetConfiguration").str("infrastructureSubnetId"), subnet.id)) {
+				return r
+			}
 		}
 	}
 	return nil

@@ -232,6 +232,7 @@ func (s *Sim) deleteGroup(rq *request, r *resource) *reply {
 					}
 				}
 			}
+			s.forgetDeployments(r.key)
 			s.remove(r, at)
 		}, func(at time.Time) {
 			r.state = stateSucceeded

@@ -256,6 +256,7 @@ func (s *Sim) putVM(rq *request, r *resource) *reply {
 		r.vm = &vmState{power: powerStarting, port: PortOpen, changed: rq.now}
 	}
 	r.doc, r.state = vmDocument(body), state
+	s.addDisk(r, rq.now)
 	s.renew(r)
 	s.attach(r, nics, rq.now)
 	s.commit(r, rq.now)

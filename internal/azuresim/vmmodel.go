@@ -14,6 +14,9 @@ func vmDocument(body object) object {
 	}
 	p := body.obj("properties").clone()
 	p.drop("provisioningState", "vmId", "timeCreated", "instanceView")
+	if len(p.obj("additionalCapabilities")) == 0 {
+		p.drop("additionalCapabilities") // an empty one is not shown: Terraform's provider sends it and expects none back
+	}
 	storage := p.obj("storageProfile")
 	image, disk := storage.obj("imageReference"), storage.obj("osDisk")
 	windows := strings.Contains(lower(image.str("publisher")), "windows")
@@ -50,7 +53,7 @@ func exactVersion(version string, windows bool) string {
 
 // osProfile adds the defaults of the guest's configuration and forgets the password.
 func osProfile(os object, windows bool) object {
-	os = os.without("adminPassword")
+	os = os.without("adminPassword", "customData") // neither is ever shown
 	patch := object{{"patchMode", "ImageDefault"}, {"assessmentMode", "ImageDefault"}}
 	if windows {
 		patch.set("patchMode", "AutomaticByOS")
