@@ -3,7 +3,7 @@
 #
 # Terraform and its real provider for Azure make deploy/terraform in an empty subscription of
 # `hopguard sim`: two networks with a vMX each, workload networks, a function app with all it
-# needs. Then hopguard works with the configuration that Terraform has rendered, as the identity
+# needs, later a container app and a machine in its place. Then hopguard works with the configuration that Terraform has rendered, as the identity
 # that Terraform has made, with no right but those of its roles: one tick agrees, the active
 # appliance is powered off, the next ticks move the routes. Terraform's plan is empty before and
 # after, and is not where the rule about next hops is taken out. At last everything is destroyed,
@@ -11,7 +11,7 @@
 #
 # One thing is not as deployed: the records are in a folder here, because the simulator keeps no
 # blobs. PROGRAM is bin/hopguard by default. Everything lives in a temporary folder and on
-# loopback. Takes about ten minutes, most of them waits of the provider.
+# loopback. Takes about a quarter of an hour, most of them waits of the provider.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -66,6 +66,9 @@ planned() {
   *) echo "failed with $code" ;;
   esac
 }
+
+# made_now: the types of what Terraform has made.
+made_now() { terraform -chdir="$root" state list | sed -n 's/^\(module\.[^.]*\.\)\{0,1\}\(azurerm_[a-z0-9_]*\)\..*/\2/p'; }
 
 # --- an empty subscription
 
@@ -134,16 +137,19 @@ ok 'validate'
 tf apply -auto-approve -input=false -parallelism=20 || fail 'terraform apply'
 ok "apply: $(sed -n 's/^Apply complete! //p' "$dir/terraform.log")"
 same 'the second plan is empty' "$(planned)" none
-# shellcheck disable=SC2016  # backquotes of Markdown
-same 'what was made is what docs/deploy.md says' "$(terraform -chdir="$root" state list | sed -n 's/^\(module\.[^.]*\.\)\{0,1\}\(azurerm_[a-z0-9_]*\)\..*/\2/p' | sort -u)" \
-  "$(sed -n 's/^| `\(azurerm_[a-z0-9_]*\)` |[^|]*| yes.*/\1/p' docs/deploy.md | sort -u)"
+made_now >"$dir/made"
 
 # --- hopguard, as the identity that was made
 
-terraform -chdir="$root" output -raw configuration >"$dir/deployed.yaml"
-"$program" config check --config "$dir/deployed.yaml" >/dev/null || fail 'the rendered configuration is wrong'
+# configured: takes the configuration that Terraform has rendered, without its store.
+configured() {
+  terraform -chdir="$root" output -raw configuration >"$dir/deployed.yaml"
+  "$program" config check --config "$dir/deployed.yaml" >/dev/null || fail 'the rendered configuration is wrong'
+  sed '/^"store":/,$d' "$dir/deployed.yaml" >"$dir/hopguard.yaml"
+}
+
+configured
 ok 'the rendered configuration is good'
-sed '/^"store":/,$d' "$dir/deployed.yaml" >"$dir/hopguard.yaml"
 export HOPGUARD_CONFIG=$dir/hopguard.yaml HOPGUARD_STORE_KIND=file HOPGUARD_STORE_PATH=$dir/records
 
 # tick: the active member and the exit code.
@@ -175,6 +181,33 @@ tf apply -auto-approve -input=false || fail 'apply with a new branch'
 same 'tick: the new routes follow the others' "$(tick)" 'vmx-b, code 3'
 same 'all routes are at vmx-b' "$(arm "providers/Microsoft.Network/routeTables?api-version=2025-07-01" | grep -o '"nextHopIpAddress":"[^"]*"' | sort | uniq -c | tr -s ' ' | sed 's/^ //')" '6 "nextHopIpAddress":"10.20.0.4"'
 same 'the plan is empty again' "$(planned)" none
+
+# --- the other hosts, one after the other
+
+# The key of nobody: its private half was never kept.
+key=$(grep -o 'ssh-rsa [^"]*' deploy/terraform/tests/hosts.tftest.hcl)
+for host in container_app vm; do
+  sed -i '/^controller /d' "$root/terraform.tfvars"
+  cat >>"$root/terraform.tfvars" <<HCL
+controller = {
+  host           = "$host"
+  location       = "westeurope"
+  address_space  = "10.30.0.0/24"
+  image          = "example.azurecr.io/hopguard:1"
+  binary_url     = "https://example.com/hopguard"
+  binary_sha256  = "$(sha256sum "$program" | cut -d ' ' -f 1)"
+  ssh_public_key = "$key"
+}
+HCL
+  tf apply -auto-approve -input=false -parallelism=20 || fail "terraform apply with host $host"
+  made_now >>"$dir/made"
+  ok "$host: $(sed -n 's/^Apply complete! //p' "$dir/terraform.log")"
+  same "$host: the next plan is empty" "$(planned)" none
+  configured
+  same "$host: hopguard goes on where it was" "$(tick)" 'vmx-b, code 3'
+done
+# shellcheck disable=SC2016  # backquotes of Markdown
+same 'what was made is what docs/deploy.md says' "$(sort -u "$dir/made")" "$(sed -n 's/^| `\(azurerm_[a-z0-9_]*\)` |[^|]*| yes.*/\1/p' docs/deploy.md | sort -u)"
 
 # --- and away
 
