@@ -85,10 +85,12 @@ func (h *handlers) Start(c funchost.Command) (funchost.Instance, error) {
 			if h.broken != nil {
 				return nil, h.broken
 			}
-			return app.New(app.Options{
-				Config: h.world.config, Logger: log, Dial: h.world.dial, Meraki: h.world.meraki,
+			a, err := app.New(app.Options{
+				Config: h.world.config, Logger: log, Dial: h.world.dial, Meraki: h.world.meraki, Notify: mortal{i, h.world.notify},
 				Transport: mortal{i, h.world.Transport()}, Records: mortalRecords{i, &h.records},
 			})
+			i.app.Store(a)
+			return a, err
 		},
 	}
 	i.handler = f.Handler()
@@ -104,6 +106,7 @@ type instance struct {
 	serving sync.WaitGroup
 	door    sync.Mutex // nothing is served any more once killed is set
 	killed  atomic.Bool
+	app     atomic.Pointer[app.App] // nil until it is configured
 }
 
 // Kill implements [funchost.Instance]. Nothing that the handler asks for after it
@@ -119,6 +122,9 @@ func (i *instance) Kill() {
 func (i *instance) Wait() int {
 	<-i.life.Done()
 	i.serving.Wait()
+	if a := i.app.Load(); a != nil {
+		a.Close(i.life) // of what a process does alone, nothing is left
+	}
 	return 137
 }
 

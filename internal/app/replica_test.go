@@ -78,7 +78,7 @@ func (w *shares) start(t *testing.T, name string) (d *daemon, kill func()) {
 		t.Fatal(err)
 	}
 	a, err := app.New(app.Options{
-		Config: c, Transport: way{w, name, w.blobs.Transport(name)}, Dial: w.dial,
+		Config: c, Transport: way{w, name, w.blobs.Transport(name)}, Dial: w.dial, Notify: teller{w, name},
 		Logger: slog.New(slog.NewJSONHandler(&d.log, nil)),
 		Reported: func(r *controller.Report) {
 			d.mu.Lock()
