@@ -44,6 +44,11 @@ image: ## bin/hopguard-image.tar, a container image for amd64 and arm64
 	@scripts/need go
 	scripts/image
 
+.PHONY: chart-test
+chart-test: build ## the Helm chart, by Helm itself (the first run compiles Helm)
+	@scripts/need go
+	cd deploy/helm/charttest && $(GO) mod download && HOPGUARD=$(CURDIR)/bin/hopguard $(GO) test -count=1 ./...
+
 .PHONY: systemd-check
 systemd-check: ## the systemd unit, checked by systemd: no unknown word, little exposure
 	@scripts/need systemd
@@ -135,6 +140,11 @@ terraform-test: build ## deploy/terraform: fmt, validate, terraform test (builds
 e2e-terraform: build ## Terraform's azurerm applies deploy/terraform to hopguard sim, and destroys it
 	@scripts/need terraform
 	scripts/e2e-terraform.sh
+
+.PHONY: e2e-arm
+e2e-arm: build ## the real az deploys deploy/arm to hopguard sim, and hopguard works with it
+	@scripts/need clients
+	scripts/e2e-arm.sh
 
 .PHONY: clean
 clean: ## remove what was built

@@ -107,6 +107,15 @@ func sameLimits(t *testing.T, name string, parameter, element any) {
 	}
 }
 
+// TestNoFunctionIsKnownInVain: the evaluator knows what the template uses, and nothing that nobody has tried.
+func TestNoFunctionIsKnownInVain(t *testing.T) {
+	for _, name := range armtemplate.Functions() {
+		if !regexp.MustCompile(`[\[(, ]` + name + `\(`).Match(arm.Template) {
+			t.Errorf("the template does not use %s()", name)
+		}
+	}
+}
+
 func TestEveryParameterIsExplained(t *testing.T) {
 	declared, _ := dig(parse(t, arm.Template), "parameters").(map[string]any)
 	guide, err := os.ReadFile("../../docs/deploy-arm.md")
