@@ -102,6 +102,7 @@ func TestSchemaAndLoadAgreeOnValues(t *testing.T) {
 			[]any{"/subscriptions/" + guid + "/"}, []any{"/subscriptions/x"}, []any{guid}, []any{"/subscriptions/" + guid + "/resourceGroups/"},
 			[]any{"/subscriptions/" + guid + "/resourceGroups/a."}, []any{"/subscriptions/" + guid, "/subscriptions/" + guid}, []any{1}, []any{""}},
 		"groups[0].branches":               {nil, map[string]any{}, []any{}, map[string]any{"x": 1}},
+		"groups[0].branches.meraki":        {nil, map[string]any{}, []any{}, map[string]any{"x": 1}},
 		"groups[0].reconcile":              {"30s", 30, "x", nil},
 		"groups[0].policy.failbackWindows": {[]any{}, nil, "x", []any{"x"}, []any{map[string]any{"cron": "* * * * *"}}, []any{map[string]any{"for": "1h"}}},
 		"meraki":                           {nil, map[string]any{}, []any{}, map[string]any{"x": 1}},

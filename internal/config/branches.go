@@ -22,6 +22,8 @@ type RouteTable struct {
 type Branches struct {
 	// Prefixes are destinations.
 	Prefixes []netip.Prefix `yaml:"prefixes"`
+	// Meraki are more of them, of which the Meraki cloud knows.
+	Meraki MerakiBranches `yaml:"meraki"`
 	// Role is the role of the members' addresses that routes to branches go to. "" = they have only one.
 	Role string `yaml:"role"`
 	// RemoveAfter is how long a route must have been unwanted before it can be removed. After loading it is not 0 if there
@@ -50,6 +52,7 @@ func (t RouteTable) complete(b Branches) (RouteTable, Branches) {
 	if len(t.Subnets) > 0 && b.RemoveAfter == 0 {
 		b.RemoveAfter = usualRemoveAfter
 	}
+	b.Meraki = b.Meraki.complete()
 	return t, b
 }
 
@@ -61,5 +64,6 @@ func (t RouteTable) implied(b Branches) (RouteTable, Branches) {
 	if b.RemoveAfter == usualRemoveAfter {
 		b.RemoveAfter = 0
 	}
+	b.Meraki = b.Meraki.implied()
 	return t, b
 }

@@ -62,6 +62,7 @@ func (c Config) check() []finding {
 		r.merakiVote(at, g, c.Meraki)
 		r.spokes(at+".spokes", g, c.Azure.Subscriptions)
 		r.routeTable(at, g)
+		r.merakiBranches(at, g, c.Meraki)
 		r.unique(at+".name", g.Name, g.Name, names)
 		if tag := g.Routes.Tag; tag.Name != "" && tag.Value != "" {
 			key := strings.ToLower(tag.Name) + "=" + tag.Value

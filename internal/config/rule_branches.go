@@ -46,8 +46,8 @@ func (r *rules) routeTable(at string, g Group) {
 	if !tablePattern.MatchString(t.Name) || len(t.Name) > maxTable {
 		r.add(table+".name", t.Name, fmt.Sprintf("the name of a route table, at most %d characters, in which {group}, {region} and {network} may stand for names", maxTable))
 	}
-	if len(b.Prefixes) == 0 {
-		r.add(branches+".prefixes", "", "at least one prefix, because "+table+".subnets is set", table+".subnets")
+	if len(b.Prefixes) == 0 && !b.Meraki.Asks() {
+		r.add(branches+".prefixes", "", "at least one prefix, or networks in "+branches+".meraki, because "+table+".subnets is set", table+".subnets", branches+".meraki", branches+".meraki.networks")
 	}
 	r.prefixes(branches+".prefixes", b.Prefixes)
 	r.role(at, g)
