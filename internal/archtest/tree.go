@@ -32,8 +32,8 @@ type file struct {
 }
 
 // Read parses every Go file below the root of fsys. Like the go command it passes
-// over testdata, vendor and names that begin with a dot or an underscore. A file
-// that does not parse is an error, as is a root without a go.mod.
+// over testdata, vendor, names that begin with a dot or an underscore, and modules of
+// their own. A file that does not parse is an error, as is a root without a go.mod.
 func Read(fsys fs.FS) (*Tree, error) {
 	mod, err := fs.ReadFile(fsys, "go.mod")
 	if err != nil {
@@ -47,7 +47,7 @@ func Read(fsys fs.FS) (*Tree, error) {
 		switch {
 		case err != nil:
 			return err
-		case d.IsDir() && p != "." && ignored(d.Name()):
+		case d.IsDir() && p != "." && (ignored(d.Name()) || module(fsys, p)):
 			return fs.SkipDir
 		case d.IsDir() || path.Ext(p) != ".go" || ignored(d.Name()):
 			return nil
@@ -92,6 +92,12 @@ func (t *Tree) Check(table Table) []Finding {
 		all = append(all, rule()...)
 	}
 	return sortFindings(all)
+}
+
+// module reports whether a folder is the root of another module.
+func module(fsys fs.FS, dir string) bool {
+	_, err := fs.Stat(fsys, path.Join(dir, "go.mod"))
+	return err == nil
 }
 
 func ignored(name string) bool {
