@@ -74,7 +74,7 @@ func (s *Sim) newKinds() map[string]*kind {
 	} {
 		kinds[lower(k.name)] = k
 	}
-	for _, more := range [][]*plain{s.storageKinds(), s.identityKinds(), s.webKinds(), s.packageKinds(), s.monitorKinds(), s.applicationKinds(), s.containerKinds(), s.hostKinds()} {
+	for _, more := range [][]*plain{s.storageKinds(), s.identityKinds(), s.webKinds(), s.packageKinds(), s.monitorKinds(), s.applicationKinds(), s.containerKinds(), s.securityKinds(), s.diskKinds()} {
 		for _, p := range more {
 			kinds[lower(p.name)] = p.kind(s)
 		}

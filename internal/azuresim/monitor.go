@@ -11,6 +11,7 @@ const (
 	typeComponent   = "Microsoft.Insights/components"
 	typeActionGroup = "Microsoft.Insights/actionGroups"
 	typeQueryRule   = "Microsoft.Insights/scheduledQueryRules"
+	typeMetricAlert = "Microsoft.Insights/metricAlerts"
 )
 
 // monitorKinds are a workspace for logs, Application Insights on it, and who is told what. Nothing is ever measured.
@@ -22,6 +23,7 @@ func (s *Sim) monitorKinds() []*plain {
 			actions: map[string]action{"currentbillingfeatures": {"", "CurrentBillingFeatures/read", s.billing}}},
 		{name: typeActionGroup, versions: []string{"2019-06-01", "2021-09-01", "2022-06-01", "2023-01-01", "2024-10-01-preview"}, stateless: true, fill: s.fillActionGroup},
 		{name: typeQueryRule, versions: []string{"2021-08-01", "2022-06-15", "2023-03-15-preview", "2023-12-01"}, stateless: true, fill: s.fillQueryRule},
+		{name: typeMetricAlert, versions: []string{"2018-03-01", "2024-03-01-preview"}, status: http.StatusOK, stateless: true, fill: s.fillMetricAlert},
 	}
 }
 
@@ -166,6 +168,29 @@ func (s *Sim) fillQueryRule(rq *request, _ *resource, doc object) (object, *repl
 	}
 	doc.setDefault("kind", "LogAlert")
 	for _, d := range []member{{"enabled", true}, {"autoMitigate", true}, {"skipQueryValidation", false}, {"checkWorkspaceAlertsStorageConfigured", false}, {"createdWithApiVersion", rq.apiVersion}} {
+		p.setDefault(d.name, d.value)
+	}
+	doc.set("properties", p)
+	return doc, nil
+}
+
+// fillMetricAlert checks what an alert refers to. No metric is ever measured.
+func (s *Sim) fillMetricAlert(rq *request, _ *resource, doc object) (object, *reply) {
+	p := doc.obj("properties")
+	ids := texts(p.list("scopes"))
+	for _, v := range p.list("actions") {
+		a, _ := v.(object)
+		ids = append(ids, a.str("actionGroupId"))
+	}
+	for _, id := range ids {
+		if s.lookup(id) == nil {
+			return nil, rq.invalid("BadRequest", "The resource '"+id+"' was not found.") // text [U]
+		}
+	}
+	if len(ids) == 0 || len(p.obj("criteria")) == 0 {
+		return nil, rq.invalid("BadRequest", "A metric alert needs scopes and criteria.") // text [U]
+	}
+	for _, d := range []member{{"enabled", true}, {"autoMitigate", true}} {
 		p.setDefault(d.name, d.value)
 	}
 	doc.set("properties", p)

@@ -185,3 +185,16 @@ func TestStorageKeysStayTheSame(t *testing.T) {
 		callAs(t, s, "reader", "POST", keys, "").want(t, 403, "AuthorizationFailed")
 	})
 }
+
+func TestAMetricAlertRefersToWhatIsThere(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *azuresim.Sim) {
+		path := inGroup("Microsoft.Insights/metricAlerts", "gone") + "?api-version=2018-03-01"
+		body := `{"location":"global","properties":{"severity":1,"scopes":["` + rt1 + `"],"criteria":{"allOf":[]}}}`
+		call(t, s, "PUT", path, strings.Replace(body, rt1, "/none", 1)).want(t, 400, "BadRequest")
+		call(t, s, "PUT", path, body).want(t, 200, "")
+		if got := call(t, s, "GET", path, "").want(t, 200, ""); dig(got.body, "properties", "enabled") != true {
+			t.Errorf("the alert: %s", got.raw)
+		}
+		call(t, s, "DELETE", path, "").want(t, 200, "")
+	})
+}
