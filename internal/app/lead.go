@@ -45,6 +45,7 @@ func (a *App) share(ctx context.Context, g *group, start time.Time) {
 				return
 			case led:
 				said = ""
+				a.tellNoMore(ctx, g)
 				log.WarnContext(ctx, "leads no longer", "err", err)
 			case errors.Is(err, lease.ErrHeld):
 			case err.Error() != said:

@@ -187,6 +187,13 @@ func (a *App) tell(ctx context.Context, g *group, r *controller.Report) {
 	a.desk.Tell(ctx, g.situation(r, a.now()))
 }
 
+// tellNoMore lets the process that looks after a group from now on deliver what is left.
+func (a *App) tellNoMore(ctx context.Context, g *group) {
+	if a.desk != nil {
+		a.desk.GiveBack(ctx, g.controller.Group.Name)
+	}
+}
+
 // Close ends what the App has begun: messages that wait are delivered, within a bound.
 // What is left is delivered by the next process, if the store is not in memory; then it
 // is logged. After Close the App must not be used.

@@ -85,6 +85,44 @@ func TestATakeoverDeliversWhatIsLeft(t *testing.T) {
 	})
 }
 
+// A process that lives and has lost its group delivers nothing about it any more: the
+// one that has it does.
+func TestALostGroupIsToldByItsLeader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, h := newShares(t), &hooks{}
+		w.world = w.telling(h, "fail.example")
+		one, _ := w.start(t, "one")
+		time.Sleep(time.Minute)
+		w.config.Notify.Targets = nil
+		w.world = w.telling(h, "good.example")
+		w.config.Notify.Targets[0].Name = "fail" // the same target, which only the second one reaches
+		two, _ := w.start(t, "two")
+		time.Sleep(time.Minute)
+		if err := w.PowerOff("vmx-a"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		if n := one.app.MessageCounts()[0].Queued; n != 1 {
+			t.Fatalf("%d messages wait at the first process, want the one about the failover", n)
+		}
+		w.set(w.cut, "one", true)
+		time.Sleep(time.Minute)
+		w.set(w.cut, "one", false)
+		if n := one.app.MessageCounts()[0].Queued; n != 0 {
+			t.Errorf("%d messages wait at a process that does not lead", n)
+		}
+		time.Sleep(4 * time.Minute)
+		for _, d := range []*daemon{one, two} {
+			if err := d.stop(); err != nil {
+				t.Error(err)
+			}
+		}
+		if got := h.kinds(); strings.Count(got, "transition degraded") != 1 {
+			t.Errorf("it got %q, want the transition, once", got)
+		}
+	})
+}
+
 // An invocation that watches tells at once, not when it ends; and the next one does not
 // tell again.
 func TestFunctionsTellAtOnce(t *testing.T) {

@@ -75,6 +75,8 @@ type courier struct {
 	Target
 	desk  *Desk
 	queue []parcel
+	// trying is the id of the message that is under way.
+	trying string
 	// runs says that its goroutine does, and wake that it should look again.
 	runs bool
 	wake chan struct{}
@@ -153,9 +155,11 @@ func (c *courier) run(ctx context.Context) {
 			c.desk.mu.Unlock()
 			continue
 		}
+		c.trying = p.message.ID
 		c.desk.mu.Unlock()
 		err := c.try(ctx, p.message)
 		c.desk.mu.Lock()
+		c.trying = ""
 		c.done(ctx, p, err)
 		c.desk.mu.Unlock()
 	}
@@ -273,6 +277,10 @@ func (c *courier) done(ctx context.Context, p parcel, err error) {
 	after, later := passing(err)
 	if later {
 		c.counts[Retried]++
+		if c.desk.given[p.message.Group] {
+			c.queue = slices.DeleteFunc(c.queue, func(q parcel) bool { return q.message.ID == p.message.ID })
+			return
+		}
 		wait := max(backoff(c.failures, c.desk.options.Rand), after)
 		c.failures++
 		c.until = now.Add(wait)

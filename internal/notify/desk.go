@@ -76,8 +76,10 @@ type Desk struct {
 
 	mu sync.Mutex
 	// inbox is what the scribe has not read yet, by group in the order of arrival.
-	inbox  map[appliance.GroupName]*letters
-	order  []appliance.GroupName
+	inbox map[appliance.GroupName]*letters
+	order []appliance.GroupName
+	// given are the groups that another process looks after now.
+	given  map[appliance.GroupName]bool
 	writes bool // a scribe runs
 	closed bool
 	// busy counts the goroutines that do something; one that waits to try again does
@@ -93,6 +95,7 @@ type Desk struct {
 type letters struct {
 	situations []Situation
 	settled    []settledAt
+	giveBack   bool
 }
 
 // settledAt says that a target needs a message no more.
@@ -101,7 +104,7 @@ type settledAt struct{ id, target string }
 // NewDesk returns a desk without a goroutine: they run only while there is work.
 func NewDesk(o Options) *Desk {
 	d := &Desk{
-		options: o, pages: map[appliance.GroupName]*page{}, inbox: map[appliance.GroupName]*letters{}, stops: map[int]context.CancelFunc{},
+		options: o, pages: map[appliance.GroupName]*page{}, inbox: map[appliance.GroupName]*letters{}, given: map[appliance.GroupName]bool{}, stops: map[int]context.CancelFunc{},
 	}
 	for _, t := range o.Targets {
 		d.couriers = append(d.couriers, newCourier(d, t))
@@ -114,6 +117,10 @@ func NewDesk(o Options) *Desk {
 func (d *Desk) Tell(ctx context.Context, s Situation) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.closed {
+		return
+	}
+	d.given[s.Group] = false
 	l := d.lettersOf(s.Group)
 	// Of a slow scribe's backlog only the newest state matters, and what happens once.
 	if n := len(l.situations); n > 0 && !l.situations[n-1].Moved && l.situations[n-1].RecordLost == "" {
@@ -122,6 +129,23 @@ func (d *Desk) Tell(ctx context.Context, s Situation) {
 	if l.situations = append(l.situations, s); len(l.situations) > mostWaiting {
 		l.situations = slices.Delete(l.situations, 0, 1)
 	}
+	d.startScribe(ctx)
+}
+
+// GiveBack lets another process deliver what is left about a group: this one does not
+// look after it any more, and both would deliver. It returns at once. The next Tell
+// takes the group on again.
+func (d *Desk) GiveBack(ctx context.Context, group appliance.GroupName) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return
+	}
+	d.given[group] = true
+	for _, c := range d.couriers {
+		c.queue = slices.DeleteFunc(c.queue, func(p parcel) bool { return p.message.Group == group && p.message.ID != c.trying })
+	}
+	d.lettersOf(group).giveBack = true
 	d.startScribe(ctx)
 }
 
@@ -235,10 +259,25 @@ func (d *Desk) Close(ctx context.Context) error {
 	d.work.Wait()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), giveBack)
 	defer cancel()
-	for group := range d.pages {
-		d.release(ctx, group)
+	for group, mail := range d.unread() {
+		d.write(ctx, group, func(m Memory) (Memory, []order) { return d.read(m, mail) })
 	}
 	return err
+}
+
+// unread is what the scribe has left, with an order for every group to give back.
+func (d *Desk) unread() map[appliance.GroupName]letters {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for group := range d.pages {
+		d.lettersOf(group)
+	}
+	all := map[appliance.GroupName]letters{}
+	for group, l := range d.inbox {
+		l.giveBack = true
+		all[group] = *l
+	}
+	return all
 }
 
 // Result is what became of a test message.

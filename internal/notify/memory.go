@@ -124,6 +124,17 @@ func (m Memory) settled(id, target string) Memory {
 	return m
 }
 
+// givenBack lets anybody deliver what a process holds.
+func (m Memory) givenBack(holder string) Memory {
+	m.Outbox = slices.Clone(m.Outbox)
+	for i := range m.Outbox {
+		if m.Outbox[i].Holder == holder {
+			m.Outbox[i].Holder, m.Outbox[i].Claimed = "", time.Time{}
+		}
+	}
+	return m
+}
+
 // merged returns what to go on with after a time in which ours could not be stored:
 // what was told last is true, and nobody's message is lost.
 func (m Memory) merged(stored Memory) Memory {

@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"hopguard/internal/appliance"
 	"hopguard/internal/notify"
 )
 
@@ -94,6 +96,93 @@ func TestWhatADeadProcessLeftIsDelivered(t *testing.T) {
 				t.Errorf("the outbox is not empty:\n%s", n.raw["emea"])
 			}
 		})
+	}
+}
+
+// A process that looks after a group no more leaves its messages to the one that does,
+// also the one that is under way.
+func TestWhatIsGivenBackIsDeliveredByAnother(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		n := newNotebook()
+		bad := true
+		recovers := &target{does: func(context.Context, int, notify.Message) error {
+			if bad {
+				time.Sleep(3 * time.Second)
+				return later(0)
+			}
+			return nil
+		}}
+		good := &target{}
+		one, two := deskOf(t, "one", n, recovers), deskOf(t, "two", n, good)
+		one.Tell(t.Context(), in(notify.Degraded, 0))
+		synctest.Wait()
+		one.Tell(t.Context(), in(notify.BothDown, time.Second))
+		until(2 * time.Second)
+		one.GiveBack(t.Context(), "emea")
+		synctest.Wait()
+		two.Tell(t.Context(), in(notify.BothDown, 10*time.Second))
+		synctest.Wait()
+		if got := good.subjects(); got != "something needs a person; both members look down" {
+			t.Errorf("the other process has delivered %q", got)
+		}
+		until(time.Minute)
+		bad = false
+		until(10 * time.Minute)
+		if got := recovers.subjects(); got != "" || one.Counts()[0].Queued != 0 {
+			t.Errorf("the first one has delivered %q too", got)
+		}
+		one.Tell(t.Context(), healthy(11*time.Minute)) // it looks after the group again
+		finish(t, one)
+		finish(t, two)
+		if got := recovers.subjects(); got != "all is well" {
+			t.Errorf("in the end it has delivered %q", got)
+		}
+	})
+}
+
+// What was told when the process ended, and not even read, is left for the next one.
+func TestWhatWasNotReadIsLeft(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		n, a := &slowNotebook{notebook: newNotebook(), wait: time.Minute}, &target{}
+		one := deskOf(t, "one", n, a)
+		one.Tell(t.Context(), healthy(0))
+		synctest.Wait()
+		one.Tell(t.Context(), in(notify.BothDown, time.Second))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		n.set(0)
+		_ = one.Close(ctx) // what is left is what is looked at
+		two := deskOf(t, "two", n, a)
+		two.Tell(t.Context(), in(notify.BothDown, 10*time.Second))
+		finish(t, two)
+		if got := a.subjects(); got != "both members look down" {
+			t.Errorf("it got %q", got)
+		}
+	})
+}
+
+// slowNotebook answers late, and ends with the caller.
+type slowNotebook struct {
+	*notebook
+	mu   sync.Mutex
+	wait time.Duration
+}
+
+func (n *slowNotebook) set(d time.Duration) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.wait = d
+}
+
+func (n *slowNotebook) Load(ctx context.Context, g appliance.GroupName) ([]byte, string, error) {
+	n.mu.Lock()
+	wait := n.wait
+	n.mu.Unlock()
+	select {
+	case <-time.After(wait):
+		return n.notebook.Load(ctx, g)
+	case <-ctx.Done():
+		return nil, "", context.Cause(ctx)
 	}
 }
 

@@ -74,6 +74,10 @@ func (d *Desk) read(m Memory, mail letters) (Memory, []order) {
 		m, adopted = d.adopt(m, s.At)
 		orders = append(orders, adopted...)
 	}
+	if mail.giveBack {
+		m = m.givenBack(d.options.Holder)
+		orders = nil
+	}
 	return m, orders
 }
 
@@ -199,25 +203,4 @@ func (d *Desk) deliver(ctx context.Context, orders []order) {
 			}
 		}
 	}
-}
-
-// release gives back what is not delivered, after everybody has stopped.
-func (d *Desk) release(ctx context.Context, group appliance.GroupName) {
-	d.mu.Lock()
-	mail := d.inbox[group]
-	d.mu.Unlock()
-	d.write(ctx, group, func(m Memory) (Memory, []order) {
-		if mail != nil {
-			for _, s := range mail.settled {
-				m = m.settled(s.id, s.target)
-			}
-		}
-		m.Outbox = slices.Clone(m.Outbox)
-		for i := range m.Outbox {
-			if m.Outbox[i].Holder == d.options.Holder {
-				m.Outbox[i].Holder, m.Outbox[i].Claimed = "", time.Time{}
-			}
-		}
-		return m, nil
-	})
 }
