@@ -46,6 +46,28 @@ func (b *budget) take(ctx context.Context) error {
 	}
 }
 
+// takeSpare is take for a request that is not urgent: it goes when the budget is full, so
+// that whoever comes next need not wait for it. While others keep it from filling, it
+// waits; if the context would end before, it returns a BusyError at once.
+func (b *budget) takeSpare(ctx context.Context) error {
+	for {
+		t := time.Now()
+		d := max(b.paused(t), b.filling(t))
+		if d <= 0 {
+			return b.take(ctx)
+		}
+		if err := b.wait(ctx, d); err != nil {
+			return err
+		}
+	}
+}
+
+// filling is how long the budget needs to be full, if nobody takes from it.
+func (b *budget) filling(t time.Time) time.Duration {
+	missing := float64(b.limiter.Burst()) - b.limiter.TokensAt(t)
+	return time.Duration(missing / float64(b.limiter.Limit()) * float64(time.Second))
+}
+
 // wait sleeps for d, if there is so much time.
 func (b *budget) wait(ctx context.Context, d time.Duration) error {
 	if late(ctx, d) {

@@ -42,6 +42,19 @@ func DecodeAvailabilities(body string) ([]Availability, error) {
 	return out, nil
 }
 
+// DecodeExports reads the rows of a body as Exports does.
+func DecodeExports(body string) ([]Export, error) {
+	v, err := parse(body)
+	if err != nil {
+		return nil, err
+	}
+	var out []Export
+	for _, o := range objects(v) {
+		out = append(out, readExport(o))
+	}
+	return out, nil
+}
+
 // DecodePing reads the id and the results of a body as PingDevice does.
 func DecodePing(body string) (Ping, string, bool) {
 	v, err := parse(body)

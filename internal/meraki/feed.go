@@ -29,6 +29,7 @@ type operation struct {
 	path    []string // below the organization
 	filter  string   // the array parameter that selects rows; arrays end in []
 	perPage int      // the most that the API allows
+	spare   bool     // takes only what nobody else needs of the budgets
 	id      func(object) string
 }
 
@@ -37,6 +38,13 @@ func vpnStatuses() operation {
 		path: []string{"appliance", "vpn", "statuses"}, filter: "networkIds[]", perPage: 300,
 		id: func(o object) string { return o.text("networkId") },
 	}
+}
+
+// exports is the operation of VPN statuses for those who can wait.
+func exports() operation {
+	op := vpnStatuses()
+	op.spare = true
+	return op
 }
 
 func availabilities() operation {
@@ -142,30 +150,31 @@ func (f *feed) fetch(ctx context.Context, c *Client, o *organization, whole bool
 // read reads the rows of some ids, or all rows, and returns the time before which
 // the first of them was asked for.
 func (f *feed) read(ctx context.Context, c *Client, o *organization, ids []string) ([]object, time.Time, error) {
-	budgets := []*budget{o.budget, c.source}
-	address := func(some []string) *url.URL {
+	page := request{method: http.MethodGet, budgets: []*budget{o.budget, c.source}, spare: f.op.spare}
+	first := func(some []string) request {
 		query := url.Values{"perPage": {strconv.Itoa(f.op.perPage)}}
 		if len(some) > 0 {
 			query[f.op.filter] = some
 		}
-		return c.url(query, append([]string{"organizations", string(o.id)}, f.op.path...)...)
+		page.url = c.url(query, append([]string{"organizations", string(o.id)}, f.op.path...)...)
+		return page
 	}
 	if len(ids) == 0 {
-		return c.list(ctx, budgets, address(nil))
+		return c.list(ctx, first(nil))
 	}
 	var rows []object
-	var first time.Time
+	var began time.Time
 	for some := range slices.Chunk(ids, atOnce) {
-		part, sent, err := c.list(ctx, budgets, address(some))
+		part, sent, err := c.list(ctx, first(some))
 		if err != nil {
 			return nil, time.Time{}, err
 		}
-		if first.IsZero() {
-			first = sent
+		if began.IsZero() {
+			began = sent
 		}
 		rows = append(rows, part...)
 	}
-	return rows, first, nil
+	return rows, began, nil
 }
 
 // refusedFilter reports whether an answer may be due to an id in the filter.

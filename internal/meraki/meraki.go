@@ -6,8 +6,8 @@
 // and never of an appliance, so that trouble with the API cannot be taken for an
 // appliance that is down; one call of an organization answers everybody who asks
 // within a second; no more requests go out than our share of the organization's
-// budget; the key goes to Meraki's own hosts only and appears in no text; every
-// wait ends with the caller's context.
+// budget, and those of checks go first; the key goes to Meraki's own hosts only and
+// appears in no text; every wait ends with the caller's context.
 //
 // It does not judge. "offline" means that the cloud has not heard from a device,
 // which may forward all the while, and how long the cloud takes to notice is in
@@ -104,6 +104,7 @@ type organization struct {
 	budget         *budget
 	vpn            *feed
 	availabilities *feed
+	exports        *feed
 }
 
 // New returns a client, or all that is wrong with the options.
@@ -198,6 +199,7 @@ func (c *Client) organization(id OrganizationID) *organization {
 			budget:         newBudget("organization "+string(id), rate.Limit(c.share), max(1, int(c.share))),
 			vpn:            newFeed(vpnStatuses()),
 			availabilities: newFeed(availabilities()),
+			exports:        newFeed(exports()),
 		}
 		c.organizations[id] = o
 	}

@@ -2,8 +2,6 @@ package meraki
 
 import (
 	"context"
-	"net/http"
-	"net/url"
 	"strings"
 	"time"
 )
@@ -11,15 +9,15 @@ import (
 // maxPages bounds a list. 1000 pages of 300 are more networks than an organization has.
 const maxPages = 1000
 
-// list reads all pages of a list of objects (page Pagination). It returns the time
-// before which the first of them was asked for, too.
-func (c *Client) list(ctx context.Context, budgets []*budget, u *url.URL) ([]object, time.Time, error) {
+// list reads all pages of a list of objects (page Pagination), the first of which r asks
+// for. It returns the time before which that was sent, too.
+func (c *Client) list(ctx context.Context, r request) ([]object, time.Time, error) {
 	var rows []object
 	var sent time.Time
 	seen := map[string]bool{}
 	for {
-		seen[u.String()] = true
-		a, err := c.send(ctx, request{method: http.MethodGet, url: u, budgets: budgets})
+		seen[r.url.String()] = true
+		a, err := c.send(ctx, r)
 		if err != nil {
 			return nil, time.Time{}, err
 		}
@@ -43,7 +41,7 @@ func (c *Client) list(ctx context.Context, budgets []*budget, u *url.URL) ([]obj
 		case len(seen) == maxPages:
 			return nil, time.Time{}, a.wrong("too many pages")
 		}
-		u = to
+		r.url = to
 	}
 }
 

@@ -32,6 +32,8 @@ type request struct {
 	body   string
 	// budgets are the limits, the one that a 429 speaks of first.
 	budgets []*budget
+	// spare requests take only what nobody else needs of the budgets.
+	spare bool
 }
 
 // answer is a success of the API, with the key struck out of it.
@@ -107,7 +109,11 @@ func (c *Client) backoff(base time.Duration, try int) time.Duration {
 // once sends one request and reads its answer.
 func (c *Client) once(ctx context.Context, r request) (answer, error) {
 	for _, b := range r.budgets {
-		if err := b.take(ctx); err != nil {
+		take := b.take
+		if r.spare {
+			take = b.takeSpare
+		}
+		if err := take(ctx); err != nil {
 			return answer{}, fmt.Errorf("wait to send %s %s: %w", r.method, r.url.Path, err)
 		}
 	}
