@@ -47,6 +47,7 @@ type deviceOrder struct {
 	Peer    string          `json:"peer,omitempty"`
 	Target  string          `json:"target,omitempty"`
 	On      bool            `json:"on,omitempty"`
+	Subnets []string        `json:"subnets,omitempty"`
 }
 
 func newMerakiOrderCmds(c *simClient) []*cobra.Command {
@@ -72,6 +73,17 @@ func newMerakiOrderCmds(c *simClient) []*cobra.Command {
 			},
 		}.command(c),
 		tunnel,
+		call{
+			use: "branch NETWORK SUBNETS|GONE", short: "Say what a branch offers to the VPN; a new name is a new branch",
+			example: "  hopguard sim ctl meraki branch turin 10.104.0.0/24,10.104.1.0/24\n  hopguard sim ctl meraki branch turin gone",
+			order: func(args []string) (string, any, error) {
+				o := deviceOrder{Network: args[0], On: args[1] != "gone"}
+				if o.On {
+					o.Subnets = strings.Split(args[1], ",")
+				}
+				return "branch", o, nil
+			},
+		}.command(c),
 		call{
 			use: "target DEVICE TARGET ANSWERS|SILENT", short: "Say whether a target answers live pings from a device",
 			example: "  hopguard sim ctl meraki target vmx-a 10.101.0.9 silent",

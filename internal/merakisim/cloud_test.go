@@ -125,7 +125,7 @@ func TestChangesOfWhatDoesNotExist(t *testing.T) {
 		{"tunnel", sim.SetTunnel("N_1001", "N_9", false), `network "N_9" does not exist`},
 		{"target", sim.SetTarget("Q9", "10.0.0.1", false), `device "Q9" does not exist`},
 		{"others", sim.SetOthers("9", 1), `organization "9" does not exist`},
-		{"fault", sim.Inject(merakisim.Fault{Kind: "418"}), `fault "418": want one of [401 403 404 429 429-bare 500 502 503 504 garbage truncated quirks slow slow-body hang reset redirect]`},
+		{"fault", sim.Inject(merakisim.Fault{Kind: "418"}), `fault "418": want one of [401 403 404 429 429-bare 500 502 503 504 garbage truncated empty quirks slow slow-body hang reset redirect]`},
 		{"probability", sim.Inject(merakisim.Fault{Kind: "500", Probability: 1.5}), `fault "500": probability 1.5: want 0 to 1`},
 		{"path", sim.Inject(merakisim.Fault{Kind: "500", Path: "("}), "fault \"500\": path: error parsing regexp: missing closing ): `(`"},
 		{"delay", sim.Inject(merakisim.Fault{Kind: "slow", Params: map[string]string{"delay": "soon"}}), `fault "slow": delay: time: invalid duration "soon"`},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -71,6 +72,8 @@ type command struct {
 	On           bool    `json:"on,omitempty"`
 	Organization string  `json:"organization,omitempty"`
 	PerSecond    float64 `json:"perSecond,omitempty"`
+	// Subnets are those that a network offers to the VPN.
+	Subnets []netip.Prefix `json:"subnets,omitempty"`
 }
 
 // control is the methods of Sim as JSON over HTTP, without key, latency, limits or
@@ -112,6 +115,12 @@ func (s *Sim) obey(r *http.Request) (any, error) {
 		"tunnel": func() error { return s.SetTunnel(c.Network, c.Peer, c.On) },
 		"target": func() error { return s.SetTarget(c.Device, c.Target, c.On) },
 		"others": func() error { return s.SetOthers(c.Organization, c.PerSecond) },
+		"branch": func() error {
+			if !c.On {
+				return s.RemoveBranch(c.Network)
+			}
+			return s.SetBranch(c.Network, c.Subnets...)
+		},
 	}
 	path := strings.TrimPrefix(r.URL.Path, controlPrefix)
 	switch order := r.Method + " " + path; {

@@ -26,6 +26,7 @@ const (
 	Fault504           FaultKind = "504"       // a page of the front
 	FaultGarbage       FaultKind = "garbage"   // 200 with a page
 	FaultTruncated     FaultKind = "truncated" // 200 with half of the JSON
+	FaultEmpty         FaultKind = "empty"     // 200 with an empty list
 	FaultQuirks        FaultKind = "quirks"    // numbers as strings, nulls, missing and unknown members
 	FaultSlow          FaultKind = "slow"      // the answer comes late; Params delay (10s)
 	FaultSlowBody      FaultKind = "slow-body" // the body comes in pieces; Params delay between them (1s)
@@ -37,7 +38,7 @@ const (
 func kinds() []FaultKind {
 	return []FaultKind{
 		FaultUnauthorized, FaultForbidden, FaultNotFound, FaultThrottled, FaultThrottledBare, Fault500, Fault502, Fault503,
-		Fault504, FaultGarbage, FaultTruncated, FaultQuirks, FaultSlow, FaultSlowBody, FaultHang, FaultReset, FaultRedirect,
+		Fault504, FaultGarbage, FaultTruncated, FaultEmpty, FaultQuirks, FaultSlow, FaultSlowBody, FaultHang, FaultReset, FaultRedirect,
 	}
 }
 
@@ -204,6 +205,8 @@ func (f *injected) before(r *http.Request) *reply {
 		return front(status)
 	case FaultGarbage:
 		return front(http.StatusOK)
+	case FaultEmpty:
+		return answer(http.StatusOK, []any{})
 	case FaultHang:
 		return &reply{hang: true}
 	case FaultRedirect:
@@ -236,7 +239,7 @@ func (f *injected) after(s *Sim, rep *reply) {
 	case FaultReset:
 		rep.reset = true
 	case FaultUnauthorized, FaultForbidden, FaultNotFound, FaultThrottled, FaultThrottledBare, Fault500, Fault502, Fault503, Fault504,
-		FaultGarbage, FaultHang, FaultRedirect:
+		FaultGarbage, FaultEmpty, FaultHang, FaultRedirect:
 		panic("merakisim: fault " + string(f.Kind) + " lets no request through")
 	default:
 		panic("merakisim: fault " + string(f.Kind))
