@@ -67,7 +67,10 @@ func TestValidateMerakiBranches(t *testing.T) {
 	for name, change := range map[string]func(*config.Config){
 		"by-name": clouded(func(m *config.MerakiBranches) { m.Organization, m.Exclude = "77", []string{"lab-*", "10.1.0.0/16"} }),
 		"all":     watched(clouded(func(m *config.MerakiBranches) { m.Networks = []string{"*"} })),
-		"alone":   func(c *config.Config) { clouded(func(*config.MerakiBranches) {})(c); c.Groups[0].Branches.Prefixes = nil },
+		"alone": func(c *config.Config) {
+			clouded(func(*config.MerakiBranches) {})(c)
+			c.Groups[0].Branches.Prefixes = nil
+		},
 	} {
 		c := valid()
 		change(&c)
