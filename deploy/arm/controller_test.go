@@ -1,6 +1,8 @@
 package arm_test
 
 import (
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -54,6 +56,30 @@ func TestTheControllerWorksWithWhatWasDeployed(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestTheExampleOfTheGuideIsAConfiguration, together with what the template sets.
+func TestTheExampleOfTheGuideIsAConfiguration(t *testing.T) {
+	guide, err := os.ReadFile("../../docs/deploy-arm.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	example := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindSubmatch(guide)
+	if example == nil {
+		t.Fatal("docs/deploy-arm.md has no example")
+	}
+	const subscription = "00000000-0000-0000-0000-000000000001"
+	machine := func(name string) string {
+		return "/subscriptions/" + subscription + "/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/" + name
+	}
+	text := strings.NewReplacer("<subscription of the route tables>", subscription, "<id of the first machine>", machine("a"), "<id of the second machine>", machine("b")).Replace(string(example[1]))
+	settings := map[string]string{
+		"HOPGUARD_CONFIG_YAML": text, "HOPGUARD_AZURE_CREDENTIAL": "managed-identity", "HOPGUARD_AZURE_CLIENTID": subscription,
+		"HOPGUARD_STORE_KIND": "blob", "HOPGUARD_STORE_ACCOUNT": "https://account.blob.core.windows.net/", "HOPGUARD_STORE_CONTAINER": "records",
+	}
+	if _, err := config.Load("", func(name string) string { return settings[name] }); err != nil {
+		t.Error(err)
+	}
 }
 
 // moved wants every route of the group's tables in the second subscription at the second appliance, and all others where they were.

@@ -278,6 +278,11 @@ func TestNoSecretIsShown(t *testing.T) {
 				t.Errorf("GET deployment%s: %d, and the answer has a secret: %.300s", path, status, body)
 			}
 		}
+		for _, call := range c.Calls() {
+			if strings.Contains(string(call.Body), "hunter2") {
+				t.Errorf("the call log of the simulator has a secret: %s %s", call.Method, call.Path)
+			}
+		}
 		for _, r := range c.resources {
 			if status, body := c.call(t, "GET", r.ID, r.APIVersion, ""); status != 200 || strings.Contains(string(body), "hunter2") {
 				t.Errorf("GET %s: %d, and the answer has a secret", r.ID, status)

@@ -114,7 +114,7 @@ func House() Table {
 		{Package: "funczip"},
 		{Package: "deploy/functions/pack", May: "funczip"},
 		// The template of the Deploy to Azure button; its tests deploy it and tick with it.
-		{Package: "deploy/arm", Tests: "app armtemplate azuresim config controller"},
+		{Package: "deploy/arm", Tests: "app armtemplate azuresim config controller decide"},
 
 		// The container image, and the command that writes it.
 		{Package: "oci"},

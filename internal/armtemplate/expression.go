@@ -147,8 +147,9 @@ func (r *reader) name() string {
 	r.space()
 	start := r.pos
 	for r.pos < len(r.text) {
-		c := r.text[r.pos] | 0x20
-		if digit := r.text[r.pos] >= '0' && r.text[r.pos] <= '9'; !(c >= 'a' && c <= 'z') && r.text[r.pos] != '_' && (!digit || r.pos == start) {
+		c := r.text[r.pos]
+		letter := c|0x20 >= 'a' && c|0x20 <= 'z' || c == '_'
+		if digit := c >= '0' && c <= '9' && r.pos > start; !letter && !digit {
 			break
 		}
 		r.pos++

@@ -2,6 +2,7 @@ package azuresim
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -18,7 +19,8 @@ type Call struct {
 	Principal string `json:"principal,omitempty"`
 	// IfMatch is the request's If-Match header.
 	IfMatch string `json:"ifMatch,omitempty"`
-	// Body is the request's body, for PUT and PATCH to ARM only: bodies to token endpoints hold secrets.
+	// Body is the request's body, for PUT and PATCH to ARM only: bodies to token endpoints hold secrets. Those of deployments may, too,
+	// and are left out.
 	Body []byte `json:"body,omitempty"`
 	// Action is the permission that the request needed.
 	Action string `json:"action,omitempty"`
@@ -32,7 +34,7 @@ func (s *Sim) logCall(rq *request) *Call {
 	if rq.query.Has("s") && rq.query.Has("h") {
 		c.Query = "api-version=" + rq.apiVersion
 	}
-	if (c.Method == "PUT" || c.Method == "PATCH") && !isAuthority(c.Path) {
+	if (c.Method == "PUT" || c.Method == "PATCH") && !isAuthority(c.Path) && !strings.Contains(lower(c.Path), lower("/"+typeDeployment+"/")) {
 		c.Body = rq.body
 	}
 	if len(s.calls) >= s.opts.CallLog {
