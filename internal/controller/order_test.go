@@ -1,6 +1,7 @@
 package controller_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"testing"
@@ -175,5 +176,18 @@ func TestDryRun(t *testing.T) {
 		if w.stored != nil {
 			t.Errorf("stored = %s, want nothing", w.stored)
 		}
+	})
+}
+
+// TestP9AFrozenGroupWithAFailedTableIsNotAgreed: the table shows what was wanted, the
+// fabric does what was before, and nobody may write it again.
+func TestP9AFrozenGroupWithAFailedTableIsNotAgreed(t *testing.T) {
+	bubble(t, "frozen", func(t *testing.T) {
+		w := settled(t)
+		w.tick(t, controller.Request{Order: &decide.Order{Kind: decide.OrderFreeze, For: time.Hour}})
+		expect(t, w.tick(t, controller.Request{}), controller.Agreed, decide.ReasonFrozen)
+		id := tableID("spoke-1")
+		w.tables[id] = bytes.Replace(w.tables[id], []byte(`"Succeeded"`), []byte(`"Failed"`), 1)
+		expect(t, w.tick(t, controller.Request{}), controller.Degraded, decide.ReasonFrozen)
 	})
 }

@@ -98,10 +98,10 @@ func (r *Report) State() State {
 	return Agreed
 }
 
-// pending reports whether routes disagree with the record and were not to be
-// written in this tick.
+// pending reports whether tables disagree with the record, or show what they do not do
+// because their last write failed, and were not to be written in this tick.
 func (r *Report) pending() bool {
-	return r.Plan.Routes() > 0 && !r.DryRun && len(r.Outcomes) == 0
+	return (r.Plan.Routes() > 0 || len(r.Plan.Writes()) > 0) && !r.DryRun && len(r.Outcomes) == 0
 }
 
 // Leader is the one of several processes that looks after a group.

@@ -33,8 +33,12 @@ type Outage struct {
 	// Warn is told what was not stored in the end; nil if nobody listens.
 	Warn func(error)
 
+	// mu is never held while the store is asked: tables that are written side by side
+	// ask for the record, too.
 	mu    sync.Mutex
 	known map[appliance.GroupName]known
+	loads uint64
+	turn  chan struct{} // held by whoever stores what was kept in memory
 }
 
 // known is the newest that is known of a record.
@@ -44,6 +48,9 @@ type known struct {
 	version string
 	// kept counts the changes that are in memory only.
 	kept uint64
+	// load numbers the Load or Swap that it is from: an answer that was asked for
+	// earlier is not newer.
+	load uint64
 }
 
 // offline begins the versions of records that are in memory only.
@@ -53,15 +60,14 @@ const offline = "offline/"
 // alone, it returns the newest one that is known with an error that wraps
 // decide.ErrOffline.
 func (o *Outage) Load(ctx context.Context, group appliance.GroupName) (decide.Record, string, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
+	number := o.number()
 	r, version, err := o.Records.Load(ctx, group)
-	k, ok := o.known[group]
+	k, ok := o.newest(group)
 	switch {
 	case err == nil && k.kept > 0:
-		return o.catchUp(ctx, group, k, r, version)
+		return o.catchUp(ctx, group)
 	case err == nil, errors.Is(err, decide.ErrCorrupt):
-		o.know(group, known{record: r, version: version})
+		o.know(group, known{record: r, version: version, load: number})
 		return r, version, err
 	case ok && ctx.Err() == nil && o.Alone():
 		return k.record, k.word(), fmt.Errorf("%w: %w", decide.ErrOffline, err)
@@ -70,13 +76,27 @@ func (o *Outage) Load(ctx context.Context, group appliance.GroupName) (decide.Re
 	}
 }
 
-// catchUp stores what was kept in memory, now that the store answers with r.
-func (o *Outage) catchUp(ctx context.Context, group appliance.GroupName, k known, r decide.Record, version string) (decide.Record, string, error) {
+// catchUp stores what was kept in memory, now that the store answers again, unless
+// somebody else has stored something, or stores it just now.
+func (o *Outage) catchUp(ctx context.Context, group appliance.GroupName) (decide.Record, string, error) {
+	turn := o.turns()
+	select {
+	case turn <- struct{}{}:
+		defer func() { <-turn }()
+	case <-ctx.Done():
+		return decide.Record{}, "", context.Cause(ctx)
+	}
+	number := o.number()
+	r, version, err := o.Records.Load(ctx, group)
+	k, _ := o.newest(group)
+	if err != nil || k.kept == 0 {
+		return r, version, err
+	}
 	if version == k.version {
 		stored, err := o.Records.Swap(ctx, k.record, version)
 		switch {
 		case err == nil:
-			o.know(group, known{record: k.record, version: stored})
+			o.know(group, known{record: k.record, version: stored, load: number})
 			return k.record, stored, nil
 		case !errors.Is(err, decide.ErrLostRace):
 			return decide.Record{}, "", fmt.Errorf("store what was decided while the store was down: %w", err)
@@ -87,28 +107,31 @@ func (o *Outage) catchUp(ctx context.Context, group appliance.GroupName, k known
 	}
 	o.warn(fmt.Errorf("group %s: what was decided while the store was down is dropped: somebody else has stored epoch %d, and epoch %d was kept",
 		group, r.Epoch, k.record.Epoch))
-	o.know(group, known{record: r, version: version})
+	o.know(group, known{record: r, version: version, load: number})
 	return r, version, nil
 }
 
 // Swap stores the record, or keeps it in memory if that is where its version is from.
 func (o *Outage) Swap(ctx context.Context, r decide.Record, version string) (string, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	k := o.known[r.Group]
-	kept := strings.HasPrefix(version, offline)
-	switch {
-	case kept && version != k.word(), !kept && k.kept > 0:
-		return "", fmt.Errorf("group %s: the newest record is %s, in memory, not %s: %w", r.Group, k.word(), version, decide.ErrLostRace)
-	case !kept:
+	number := o.number()
+	if !strings.HasPrefix(version, offline) {
+		if k, _ := o.newest(r.Group); k.kept > 0 {
+			return "", fmt.Errorf("group %s: the newest record is %s, in memory, not %s: %w", r.Group, k.word(), version, decide.ErrLostRace)
+		}
 		stored, err := o.Records.Swap(ctx, r, version)
 		if err == nil {
-			o.know(r.Group, known{record: r, version: stored})
+			o.know(r.Group, known{record: r, version: stored, load: number})
 		}
 		return stored, err
 	}
-	k.record, k.kept = signed(r, k.record.Epoch), k.kept+1
-	o.know(r.Group, k)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	k := o.known[r.Group]
+	if version != k.word() {
+		return "", fmt.Errorf("group %s: the newest record is %s, in memory, not %s: %w", r.Group, k.word(), version, decide.ErrLostRace)
+	}
+	k = known{record: signed(r, k.record.Epoch), version: k.version, kept: k.kept + 1, load: max(k.load, number)}
+	o.known[r.Group] = k
 	return k.word(), nil
 }
 
@@ -122,11 +145,40 @@ func signed(r decide.Record, epoch uint64) decide.Record {
 	return r
 }
 
+// know remembers k, unless something newer is known.
 func (o *Outage) know(group appliance.GroupName, k known) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	if o.known == nil {
 		o.known = map[appliance.GroupName]known{}
 	}
-	o.known[group] = k
+	if k.load >= o.known[group].load {
+		o.known[group] = k
+	}
+}
+
+func (o *Outage) newest(group appliance.GroupName) (known, bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	k, ok := o.known[group]
+	return k, ok
+}
+
+// number numbers what is asked of the store, from 1.
+func (o *Outage) number() uint64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.loads++
+	return o.loads
+}
+
+func (o *Outage) turns() chan struct{} {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.turn == nil {
+		o.turn = make(chan struct{}, 1)
+	}
+	return o.turn
 }
 
 func (o *Outage) warn(err error) {

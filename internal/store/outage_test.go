@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"hopguard/internal/appliance"
 	"hopguard/internal/decide"
@@ -79,6 +82,46 @@ func (b *brittle) want(t *testing.T, read uint64, readErr error, stored uint64) 
 }
 
 var errDown = errors.New("503 ServerBusy")
+
+// slow is a store that takes a second, whatever is asked.
+type slow struct{ *store.Memory }
+
+func (s slow) Load(ctx context.Context, group appliance.GroupName) (decide.Record, string, error) {
+	time.Sleep(time.Second)
+	return s.Memory.Load(ctx, group)
+}
+
+// Tables that are written side by side ask for the record at once, and none waits for
+// another one's answer. What was kept is stored once.
+func TestOutageAnswersManyAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBrittle()
+		b.put(t, 1)
+		b.down = errDown
+		b.put(t, 2)
+		b.down = nil
+		b.Outage.Records = slow{&b.Memory}
+		for _, want := range []time.Duration{6 * time.Second, time.Second} { // the first ones catch up, one after the other
+			began := time.Now()
+			var all sync.WaitGroup
+			for range 5 {
+				all.Go(func() {
+					if r, _, err := b.Outage.Load(t.Context(), "emea"); err != nil || r.Epoch != 2 {
+						t.Errorf("Load() = epoch %d, %v, want epoch 2", r.Epoch, err)
+					}
+				})
+			}
+			all.Wait()
+			if took := time.Since(began); took != want {
+				t.Errorf("five at once took %v, want %v", took, want)
+			}
+		}
+		if len(b.said) > 0 {
+			t.Errorf("said %q, want nothing: nothing was dropped", b.said)
+		}
+		b.want(t, 2, nil, 2)
+	})
+}
 
 func TestOutageGoesOnFromWhatIsKnown(t *testing.T) {
 	b := newBrittle()
