@@ -43,6 +43,16 @@ resource "azurerm_container_app" "hopguard" {
     identity_ids = [azurerm_user_assigned_identity.hopguard.id]
   }
 
+  # An image in Azure's own registry is fetched as hopguard, which needs AcrPull there.
+  dynamic "registry" {
+    for_each = regexall("^[^/]+[.]azurecr[.]io", coalesce(var.image, "none"))
+
+    content {
+      server   = registry.value
+      identity = azurerm_user_assigned_identity.hopguard.id
+    }
+  }
+
   template {
     min_replicas                     = 2
     max_replicas                     = 2
