@@ -81,8 +81,9 @@ func (a *App) keepSpokes(ctx context.Context, g *group, term lease.Term, start t
 			return
 		}
 	}
+	most := pairsPerScan
 	for at := start; a.wait(ctx, at, nil, nil, nil); {
-		r := a.scan(ctx, g, term, SpokesRequest{most: pairsPerScan})
+		r := a.scan(ctx, g, term, SpokesRequest{most: most})
 		if ctx.Err() != nil {
 			return
 		}
@@ -94,8 +95,13 @@ func (a *App) keepSpokes(ctx context.Context, g *group, term lease.Term, start t
 		}
 		now := a.now()
 		at = start.Add(now.Sub(start).Truncate(g.spokes.every) + g.spokes.every)
-		if len(r.Made) == pairsPerScan { // there may be more
+		switch {
+		case r.Failures() != nil: // those that fail again must not keep the rest from being made
+			most = 0
+		case most > 0 && len(r.Made) == most: // there may be more
 			at = now
+		default:
+			most = pairsPerScan
 		}
 	}
 }
@@ -109,6 +115,9 @@ func (a *App) logSpokes(ctx context.Context, r *spoke.Report) {
 	}
 	if r.Held != "" {
 		facts = append(facts, "held", r.Held)
+	}
+	if unwanted := r.UnwantedRoutes(); len(unwanted) > 0 {
+		facts = append(facts, "unwanted", unwanted)
 	}
 	var lacks []string
 	for _, l := range r.Lacks() {
@@ -198,10 +207,7 @@ func (a *App) scan(ctx context.Context, g *group, term lease.Term, req SpokesReq
 		r.Errors = append(r.Errors, err)
 	}
 	r.Peerings = want.Plan(view)
-	routes, err := a.newRouter(ctx, g, record, req)
-	if err != nil {
-		r.Errors = append(r.Errors, err)
-	}
+	routes := a.newRouter(ctx, g, record, req, around(want, view, err))
 	if routes != nil {
 		if r.Branches, err = routes.plan(ctx, view, r.Peerings); err != nil {
 			r.Errors = append(r.Errors, err)

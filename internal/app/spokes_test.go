@@ -344,3 +344,39 @@ func TestSpokesThatDisappearInTheMiddle(t *testing.T) {
 		}
 	})
 }
+
+// Peerings that fail each time neither make hopguard scan without a pause nor keep those
+// that come after them from being made.
+func TestSpokesThatFailDoNotStarveTheRest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const peer = "Microsoft.Network/virtualNetworks/peer/action"
+		w := newSpokeWorld(t, azuresim.TwoRegionsOptions{Spokes: 60}, func(w *azuresim.World) {
+			p := &w.Principals[0]
+			p.Roles[0].Actions = slices.DeleteFunc(p.Roles[0].Actions, func(a string) bool { return a == peer })
+			last := slices.MaxFunc(w.VirtualNetworks, func(a, b azuresim.VirtualNetwork) int { return strings.Compare(a.ID(), b.ID()) })
+			for _, id := range []string{w.VirtualNetworks[0].ID(), w.VirtualNetworks[1].ID(), last.ID()} {
+				p.Roles = append(p.Roles, azuresim.Assignment{Scope: id, Actions: []string{peer}})
+			}
+		})
+		d := w.run(t)
+		time.Sleep(time.Hour)
+		lists := 0
+		for _, c := range w.Calls() {
+			if c.Method == http.MethodGet && strings.HasSuffix(c.Path, "/providers/Microsoft.Network/virtualNetworks") {
+				lists++
+			}
+		}
+		if lists > 62 {
+			t.Errorf("%d scans in an hour, want one a minute at most", lists)
+		}
+		if n := w.peered(t); n != 4 {
+			t.Errorf("%d halves work, want the four of the network that may be peered", n)
+		}
+		if r := d.shownSpokes(); r.State() != spoke.Failed || !strings.Contains(r.Failures().Error(), peer) {
+			t.Errorf("the newest scan is %s: %.500s", r.State(), spoke.Text(r))
+		}
+		if err := d.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+}
