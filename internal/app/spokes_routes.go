@@ -16,27 +16,31 @@ import (
 	"hopguard/internal/spoke"
 )
 
-// prefixSource knows destinations behind the members of a group. An error means that
-// there may be more than it returns: then nothing is taken for unwanted.
+// prefixSource knows destinations behind the members of a group. It is told what is
+// around: what is wanted already, and what a destination must not overlap.
 type prefixSource interface {
-	Prefixes(ctx context.Context) ([]branch.Prefix, error)
+	Prefixes(ctx context.Context, around branch.Filter) branch.Choice
 }
 
 // configured are the destinations that the configuration names.
 type configured struct{ prefixes []netip.Prefix }
 
 // Prefixes returns them.
-func (c configured) Prefixes(context.Context) ([]branch.Prefix, error) {
-	var out []branch.Prefix
+func (c configured) Prefixes(context.Context, branch.Filter) branch.Choice {
+	var out branch.Choice
 	for _, p := range c.prefixes {
-		out = append(out, branch.Prefix{Prefix: p, Source: "configuration"})
+		out.Prefixes = append(out.Prefixes, branch.Prefix{Prefix: p, Source: "configuration"})
 	}
-	return out, nil
+	return out
 }
 
 // prefixSources are those of a group, in the order in which they are asked.
 func (a *App) prefixSources(c config.Group) []prefixSource {
-	return []prefixSource{configured{c.Branches.Prefixes}}
+	sources := []prefixSource{configured{c.Branches.Prefixes}}
+	if c.Branches.Meraki.Asks() {
+		sources = append(sources, newCloudBranches(c, a.devices))
+	}
+	return sources
 }
 
 // router plans and makes the route tables of one scan.
@@ -49,8 +53,8 @@ type router struct {
 }
 
 // newRouter returns nil if no subnet is to have a table. What could not be found out is
-// in the error; what is known is used all the same.
-func (a *App) newRouter(ctx context.Context, g *group, record decide.Record, req SpokesRequest) (*router, error) {
+// among what is refused; what is known is used all the same.
+func (a *App) newRouter(ctx context.Context, g *group, record decide.Record, req SpokesRequest, around branch.Filter) *router {
 	var c config.Group
 	for _, one := range a.config.Groups {
 		if one.Name == string(g.controller.Group.Name) {
@@ -58,7 +62,7 @@ func (a *App) newRouter(ctx context.Context, g *group, record decide.Record, req
 		}
 	}
 	if len(c.Spokes.RouteTable.Subnets) == 0 {
-		return nil, nil
+		return nil
 	}
 	table := c.Spokes.RouteTable
 	w := &router{app: a, group: g, role: c.Branches.Role, want: branch.Want{
@@ -66,20 +70,21 @@ func (a *App) newRouter(ctx context.Context, g *group, record decide.Record, req
 		Subnets: table.Subnets, ResourceGroup: table.ResourceGroup, Name: table.Name,
 		Remove: req.Remove, RemoveAfter: c.Branches.RemoveAfter, Now: a.now(),
 	}}
-	var errs []error
+	if aimed := w.aimed(record); aimed.NoHops == "" {
+		around.NoV4, around.NoV6 = !aimed.Hops.V4.IsValid(), !aimed.Hops.V6.IsValid()
+	}
 	for _, source := range a.prefixSources(c) {
-		prefixes, err := source.Prefixes(ctx)
-		w.want.Prefixes = append(w.want.Prefixes, prefixes...)
-		if err != nil {
-			w.want.Partial = true
-			errs = append(errs, fmt.Errorf("find the prefixes of branches: %w", err))
-		}
+		around.Wanted = w.want.Prefixes
+		choice := source.Prefixes(ctx, around)
+		w.want.Prefixes = append(w.want.Prefixes, choice.Prefixes...)
+		w.want.Refused = append(w.want.Refused, choice.Refused...)
+		w.want.Partial = w.want.Partial || choice.Doubtful
 	}
 	for _, m := range g.controller.Group.Members {
 		w.want.Own = append(w.want.Own, record.AddressesOf(m.Name).Subnets...)
 	}
 	w.want = w.aimed(record)
-	return w, errors.Join(errs...)
+	return w
 }
 
 // aimed is what is wanted while the record is so: routes go to the active member, at the
@@ -146,7 +151,8 @@ func (w *router) apply(ctx context.Context, term lease.Term, r *spoke.Report) []
 	})
 	for _, o := range made {
 		if o.Done() && o.Writes > 0 {
-			w.app.log.InfoContext(ctx, "routed", "group", r.Group, "resource", o.Resource, "writes", o.Writes, "took", o.ReadBack.Sub(o.Started))
+			facts := []any{"group", r.Group, "resource", o.Resource, "writes", o.Writes, "took", o.ReadBack.Sub(o.Started)}
+			w.app.log.InfoContext(ctx, "routed", append(facts, changes(plan, o.Resource)...)...)
 		}
 	}
 	return made

@@ -17,6 +17,9 @@ type Plan struct {
 	Tables []TablePlan `json:"tables,omitempty"`
 	// Subnets are those that are selected, by id.
 	Subnets []SubnetPlan `json:"subnets,omitempty"`
+	// Prefixes are the destinations, and Refused those that are offered and not used.
+	Prefixes []Prefix  `json:"prefixes,omitempty"`
+	Refused  []Refusal `json:"refused,omitempty"`
 }
 
 // SubnetPlan is what one subnet needs.
@@ -41,7 +44,7 @@ func (w Want) Plan(networks []peering.Network, tables []Table) Plan {
 	for i := range tables {
 		known[tables[i].ID.Key()] = &tables[i]
 	}
-	var plan Plan
+	plan := Plan{Prefixes: w.Prefixes, Refused: w.Refused}
 	plans := map[string]TablePlan{}
 	locations := map[string]string{}
 	for _, n := range slices.SortedFunc(slices.Values(networks), func(a, b peering.Network) int { return cmp.Compare(a.ID.Key(), b.ID.Key()) }) {
@@ -171,6 +174,9 @@ func PlanText(p Plan) string {
 		if t.Problem != nil {
 			fmt.Fprintf(&b, "  ! %s: %s\n", t.Problem.Code, t.Problem.Text)
 		}
+	}
+	for _, r := range p.Refused {
+		fmt.Fprintf(&b, "branches\n  ! %s: %s\n", r.Code, r)
 	}
 	for _, s := range p.Subnets {
 		switch {

@@ -123,7 +123,7 @@ func (w Want) Table(id appliance.ResourceID, location string, t *Table) TablePla
 	case len(id.Name()) > maxName:
 		p.Problem = refuse(CodeTableTaken, "its name has %d characters, and Azure allows %d: shorten spokes.routeTable.name", len(id.Name()), maxName)
 	case t == nil && len(w.Prefixes) == 0:
-		p.Problem = refuse(CodeNoPrefix, "no destination is wanted: set branches.prefixes")
+		p.Problem = refuse(CodeNoPrefix, "no destination is known: set branches.prefixes, or see why branches.meraki gives none")
 	case t == nil:
 		p.Create = true
 		w.add(&p)

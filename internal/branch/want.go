@@ -37,7 +37,7 @@ const (
 // Prefix is a destination behind the members.
 type Prefix struct {
 	Prefix netip.Prefix `json:"prefix"`
-	// Source says who wants it, for a person: "configuration".
+	// Source says who wants it, for a person: "configuration", or "network oslo".
 	Source string `json:"source"`
 }
 
@@ -93,6 +93,8 @@ type Want struct {
 	// source could not be asked: then nothing is taken for unwanted.
 	Prefixes []Prefix
 	Partial  bool
+	// Refused are destinations that somebody offers and that are not used.
+	Refused []Refusal
 	// Hops are those of the active member. While they are zero no route is made, and
 	// NoHops says why.
 	Hops   Hops

@@ -20,6 +20,9 @@ func (r *Report) routed() map[string]branch.Outcome {
 // unrouted lists what tables and subnets lack.
 func (r *Report) unrouted() []Lack {
 	var out []Lack
+	for _, f := range r.Branches.Refused {
+		out = append(out, Lack{Code: f.Code, Text: oneLine(f.String())})
+	}
 	made := r.routed()
 	for _, t := range r.Branches.Tables {
 		o, tried := made[t.Table.Key()]

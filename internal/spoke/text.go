@@ -46,6 +46,7 @@ func Text(r *Report) string {
 	if c.Unwanted > 0 {
 		fmt.Fprintf(&b, "  %s of hopguard's that nothing selects any more: hopguard spokes apply --remove\n", count(c.Unwanted, "peering"))
 	}
+	b.WriteString(destinationsText(r))
 	for _, l := range r.Lacks() {
 		b.WriteString("  " + l.String() + "\n")
 	}

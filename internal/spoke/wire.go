@@ -28,6 +28,10 @@ type JSON struct {
 	Counts
 	Lacks  []Lack   `json:"lacks"`
 	Errors []string `json:"errors"`
+	// Prefixes are the destinations of routes, and UnwantedRoutes those that nobody
+	// wants any more.
+	Prefixes       []branch.Prefix `json:"prefixes,omitempty"`
+	UnwantedRoutes []UnwantedRoute `json:"unwantedRoutes,omitempty"`
 	// Plan and Outcomes are in Wire, and not in Summary.
 	Plan     *peering.Plan `json:"plan,omitempty"`
 	Outcomes []JSONOutcome `json:"outcomes,omitempty"`
@@ -67,6 +71,7 @@ func Summary(r *Report) JSON {
 		Version: wireVersion, Group: r.Group, State: r.State(), DryRun: r.DryRun, Held: r.Held,
 		Started: r.Started.UTC(), Ended: r.Ended.UTC(), Took: r.Ended.Sub(r.Started).String(),
 		Counts: r.Counts(), Lacks: r.Lacks(), Errors: []string{},
+		Prefixes: r.Branches.Prefixes, UnwantedRoutes: r.UnwantedRoutes(),
 	}
 	if j.Lacks == nil {
 		j.Lacks = []Lack{}
