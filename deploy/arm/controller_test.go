@@ -8,6 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"hopguard/internal/app"
 	"hopguard/internal/config"
 	"hopguard/internal/controller"
@@ -54,6 +56,31 @@ func TestTheControllerWorksWithWhatWasDeployed(t *testing.T) {
 			if list := strings.HasSuffix(call.Path, "/Microsoft.Compute/virtualMachines"); call.Principal == "hopguard-identity" && call.Status == 403 && !list {
 				t.Errorf("%s %s was refused: the role lacks %s", call.Method, call.Path, call.Action)
 			}
+		}
+	})
+}
+
+// TestTheAppHasItsSettings: all of them, and no key among them.
+func TestTheAppHasItsSettings(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCloud(t)
+		d := c.succeed(t)
+		settings := c.settings(t, d)
+		blobs := strings.TrimSuffix(output(d, "records"), "records")
+		account, _, _ := strings.Cut(strings.TrimPrefix(blobs, "https://"), ".")
+		want := map[string]string{
+			"AzureWebJobsStorage__accountName": account, "AzureWebJobsStorage__credential": "managedidentity", "AzureWebJobsStorage__clientId": output(d, "identityClientId"),
+			"APPLICATIONINSIGHTS_CONNECTION_STRING":     settings["APPLICATIONINSIGHTS_CONNECTION_STRING"], // the service's
+			"APPLICATIONINSIGHTS_AUTHENTICATION_STRING": "ClientId=" + output(d, "identityClientId") + ";Authorization=AAD",
+			"HOPGUARD_FUNCTIONS_SCHEDULE":               "*/30 * * * * *", "HOPGUARD_CONFIG_YAML": c.configuration(),
+			"HOPGUARD_AZURE_CREDENTIAL": "managed-identity", "HOPGUARD_AZURE_CLIENTID": output(d, "identityClientId"),
+			"HOPGUARD_STORE_KIND": "blob", "HOPGUARD_STORE_ACCOUNT": blobs, "HOPGUARD_STORE_CONTAINER": "records",
+		}
+		if diff := cmp.Diff(want, settings); diff != "" {
+			t.Errorf("app settings (-want +got):\n%s", diff)
+		}
+		if !strings.HasPrefix(settings["APPLICATIONINSIGHTS_CONNECTION_STRING"], "InstrumentationKey=") {
+			t.Errorf("the connection string of the logs is %q", settings["APPLICATIONINSIGHTS_CONNECTION_STRING"])
 		}
 	})
 }
