@@ -44,6 +44,10 @@ image: ## bin/hopguard-image.tar, a container image for amd64 and arm64
 	@scripts/need go
 	scripts/image
 
+.PHONY: sbom
+sbom: build ## bin/hopguard.cdx.json, what bin/hopguard is made of (CycloneDX)
+	$(GO) run ./deploy/sbom -out bin/hopguard.cdx.json bin/hopguard
+
 .PHONY: chart-test
 chart-test: build ## the Helm chart, by Helm itself (the first run compiles Helm)
 	@scripts/need go

@@ -119,6 +119,9 @@ func House() Table {
 		// The container image, and the command that writes it.
 		{Package: "oci"},
 		{Package: "deploy/container/pack", May: "oci"},
+		// What a program is made of.
+		{Package: "sbom"},
+		{Package: "deploy/sbom", May: "sbom"},
 
 		// The tools of this repository.
 		{Package: "archtest"},
