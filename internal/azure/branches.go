@@ -137,6 +137,8 @@ func together(ctx context.Context, n int, do func(int)) {
 		select {
 		case slots <- struct{}{}:
 		case <-ctx.Done():
+		}
+		if ctx.Err() != nil { // of two that are ready, select takes any
 			return
 		}
 		all.Go(func() {
