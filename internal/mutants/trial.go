@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -48,6 +49,8 @@ const (
 	// A run may take this many times as long as the unmutated one, and no less than
 	// the least limit: the machine may have other things to do.
 	limitFactor = 10
+	// A test binary by itself has no limit at all; go test gives it this one.
+	unmutatedLimit = "-test.timeout=10m"
 	// memory bounds a run, in KiB of address space: a loop that appends without end
 	// is faster than any limit of time.
 	memory = 8 << 20
@@ -93,7 +96,7 @@ func (l Lab) Prepare(ctx context.Context, folder string) (Subject, error) {
 		s.Flags = append(s.Flags, "-rapid.seed=1", "-rapid.nofailfile", "-rapid.shrinktime=0s")
 	}
 	began := time.Now()
-	if out, err := l.run(ctx, folder, binary, s.Flags...); err != nil {
+	if out, err := l.run(ctx, folder, binary, append(slices.Clone(s.Flags), unmutatedLimit)...); err != nil {
 		return Subject{}, fmt.Errorf("the tests of %s fail without any mutant: %w\n%s", folder, err, out)
 	}
 	s.Took = time.Since(began)
