@@ -87,8 +87,12 @@ var errDown = errors.New("503 ServerBusy")
 type slow struct{ *store.Memory }
 
 func (s slow) Load(ctx context.Context, group appliance.GroupName) (decide.Record, string, error) {
-	time.Sleep(time.Second)
-	return s.Memory.Load(ctx, group)
+	select {
+	case <-time.After(time.Second):
+		return s.Memory.Load(ctx, group)
+	case <-ctx.Done():
+		return decide.Record{}, "", context.Cause(ctx)
+	}
 }
 
 // Tables that are written side by side ask for the record at once, and none waits for
