@@ -259,7 +259,6 @@ func (c *courier) fold(i int) int {
 	newest := all[len(all)-1]
 	for _, p := range all[:len(all)-1] {
 		newest.folded = append(newest.folded, append(p.folded, p.message)...)
-		newest.message.Ends = max(newest.message.Ends, p.message.Ends)
 	}
 	c.queue = slices.DeleteFunc(c.queue, func(p parcel) bool { return p.message.Group == group && p.message.ID != newest.message.ID })
 	at := slices.IndexFunc(c.queue, func(p parcel) bool { return p.message.ID == newest.message.ID })

@@ -182,6 +182,9 @@ func TestMailArrives(t *testing.T) {
 			if got := p.recipients(); got != "a@example.com b@example.com" {
 				t.Errorf("letters to %q", got)
 			}
+			if err := m.Send(t.Context(), recovery(t)); err != nil || len(p.letters) != 4 {
+				t.Errorf("the next message: %v, %d letters in all, want 4", err, len(p.letters))
+			}
 			if l := p.letters[0]; l.secure != test.secure || !strings.Contains(l.text, "Subject: [CRITICAL] hopguard emea: traffic moves from vmx-a to") ||
 				!strings.Contains(l.text, "Message-ID: <"+failover(t).ID+"@hopguard.invalid>") || !strings.Contains(l.text, "Auto-Submitted: auto-generated") ||
 				!strings.Contains(l.text, "NOT DONE: write route table") {
@@ -311,6 +314,13 @@ func TestMailByMX(t *testing.T) {
 	}
 	if !slices.Equal(asked, []string{"one.example.com:25", "two.example.com:25"}) || p.recipients() != "a@example.com b@example.com" {
 		t.Errorf("asked %v, letters to %q", asked, p.recipients())
+	}
+	asked, p.rcpt = nil, map[string]error{"a@example.com": coded(550, "no such user"), "b@example.com": coded(550, "no such user")}
+	m.LookupMX = func(context.Context, string) ([]*net.MX, error) {
+		return []*net.MX{{Host: "two."}, {Host: "three."}}, nil
+	}
+	if err := m.Send(t.Context(), recovery(t)); err == nil || len(asked) != 1 {
+		t.Errorf("Send() = %v; after a refusal it asked %v, want nobody else", err, asked)
 	}
 	m.LookupMX = func(context.Context, string) ([]*net.MX, error) { return nil, nil }
 	if err := m.Send(t.Context(), recovery(t)); fmt.Sprint(err) != "look up the mail servers of example.com: it has none" {

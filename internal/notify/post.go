@@ -60,9 +60,6 @@ func (p post) send(ctx context.Context, body []byte, header http.Header) error {
 		if e, ok := errors.AsType[*url.Error](err); ok {
 			err = e.Err // without the URL
 		}
-		if cause := context.Cause(ctx); cause != nil {
-			err = cause
-		}
 		return &LaterError{Err: fmt.Errorf("post to %s: %s", where, hide(err.Error(), u))}
 	}
 	defer resp.Body.Close()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -78,6 +79,9 @@ func TestWhatADeadProcessLeftIsDelivered(t *testing.T) {
 			if err := one.Close(ctx); err == nil {
 				t.Error("Close() = nil, want that one is left")
 			}
+			if c := one.Counts()[0]; c.Outcomes[notify.Retried] != 0 {
+				t.Errorf("a try that the end of the process cut short counts: %v", c.Outcomes)
+			}
 			if killed {
 				n.raw["emea"] = kept
 			}
@@ -104,9 +108,10 @@ func TestWhatADeadProcessLeftIsDelivered(t *testing.T) {
 func TestWhatIsGivenBackIsDeliveredByAnother(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		n := newNotebook()
-		bad := true
+		var bad atomic.Bool
+		bad.Store(true)
 		recovers := &target{does: func(context.Context, int, notify.Message) error {
-			if bad {
+			if bad.Load() {
 				time.Sleep(3 * time.Second)
 				return later(0)
 			}
@@ -126,12 +131,16 @@ func TestWhatIsGivenBackIsDeliveredByAnother(t *testing.T) {
 			t.Errorf("the other process has delivered %q", got)
 		}
 		until(time.Minute)
-		bad = false
+		bad.Store(false)
 		until(10 * time.Minute)
 		if got := recovers.subjects(); got != "" || one.Counts()[0].Queued != 0 {
 			t.Errorf("the first one has delivered %q too", got)
 		}
+		bad.Store(true)
 		one.Tell(t.Context(), healthy(11*time.Minute)) // it looks after the group again
+		until(11 * time.Minute)
+		bad.Store(false)
+		until(12 * time.Minute)
 		finish(t, one)
 		finish(t, two)
 		if got := recovers.subjects(); got != "all is well" {
