@@ -161,25 +161,10 @@ func TestTheRoleIsTheDocumentedOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCloud(t)
 		d := c.succeed(t)
-		list := c.get(t, "/subscriptions/"+c.sub(0)+"/providers/Microsoft.Authorization/roleDefinitions", "2022-04-01")
-		var roles []any
-		for _, v := range dig(list, "value").([]any) {
-			if dig(v, "properties", "type") == "CustomRole" {
-				roles = append(roles, v)
-			}
-		}
-		if len(roles) != 1 {
-			t.Fatalf("%d custom roles, want 1", len(roles))
-		}
-		role := roles[0]
-		var actions []string
-		for _, v := range dig(role, "properties", "permissions", "0", "actions").([]any) {
-			actions = append(actions, v.(string))
-		}
+		role := c.role(t)
 		want := documentedActions(t)
-		slices.Sort(actions)
 		slices.Sort(want)
-		if diff := cmp.Diff(want, actions); diff != "" {
+		if diff := cmp.Diff(want, actionsOf(role)); diff != "" {
 			t.Errorf("the role's actions (-documented +deployed):\n%s", diff)
 		}
 		for _, none := range []string{"notActions", "dataActions", "notDataActions"} {
@@ -196,6 +181,64 @@ func TestTheRoleIsTheDocumentedOne(t *testing.T) {
 		}
 		c.assigned(t, role, output(d, "identityPrincipalId"))
 	})
+}
+
+// TestTheRightsOfSpokesAreTheDocumentedOnes: the role grows by the actions in the table of docs/spokes.md, and only if asked to.
+func TestTheRightsOfSpokesAreTheDocumentedOnes(t *testing.T) {
+	text, err := os.ReadFile("../../docs/spokes.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(text), "## Rights\n")
+	table, _, _ = strings.Cut(table, "\n## ")
+	for spokes, tables := range map[string]bool{"peerings": false, "peerings and tables": true} {
+		synctest.Test(t, func(t *testing.T) {
+			want := documentedActions(t)
+			for line := range strings.Lines(table) {
+				if tables || !strings.HasPrefix(line, "| `routeTable` only") {
+					for _, m := range regexp.MustCompile("`(Microsoft[^`]*)`").FindAllStringSubmatch(line, -1) {
+						want = append(want, m[1])
+					}
+				}
+			}
+			slices.Sort(want)
+			want = slices.Compact(want)
+			c := newCloud(t)
+			c.given["spokes"] = spokes
+			c.succeed(t)
+			if diff := cmp.Diff(want, actionsOf(c.role(t))); diff != "" {
+				t.Errorf("spokes=%s: the role's actions (-documented +deployed):\n%s", spokes, diff)
+			}
+		})
+	}
+}
+
+// role is the one custom role that was made.
+func (c *cloud) role(t *testing.T) any {
+	t.Helper()
+	list := c.get(t, "/subscriptions/"+c.sub(0)+"/providers/Microsoft.Authorization/roleDefinitions", "2022-04-01")
+	var roles []any
+	for _, v := range dig(list, "value").([]any) {
+		if dig(v, "properties", "type") == "CustomRole" {
+			roles = append(roles, v)
+		}
+	}
+	if len(roles) != 1 {
+		t.Fatalf("%d custom roles, want 1", len(roles))
+	}
+	return roles[0]
+}
+
+// actionsOf are the actions of a role, in order.
+func actionsOf(role any) []string {
+	var actions []string
+	list, _ := dig(role, "properties", "permissions", "0", "actions").([]any)
+	for _, v := range list {
+		s, _ := v.(string)
+		actions = append(actions, s)
+	}
+	slices.Sort(actions)
+	return actions
 }
 
 // assigned checks where the role is given to the controller: at the scopes that were named and nowhere else.

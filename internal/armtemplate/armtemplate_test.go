@@ -80,6 +80,8 @@ func TestExpressions(t *testing.T) {
 		{"[length(parameters('list'))]", 2.0},
 		{"[length('äöü')]", 3.0},
 		{"[not(parameters('flag'))]", false},
+		{"[equals(parameters('list')[0], 'a')]", true},
+		{"[equals('a', 'A')]", false},
 		{"[if(parameters('flag'), 'yes', reference('/missing', '1').x)]", "yes"},
 		{"[format('{0}-{1}-{0} {{}}', 'a', 2)]", "a-2-a {}"},
 		{"[split('a/b/c', '/')[2]]", "c"},

@@ -50,6 +50,7 @@ func functions() map[string]function {
 		"concat":                 {1, -1, anywhere, concat},
 		"copyIndex":              {0, 1, anywhere &^ inParameter &^ inOutput, nil},
 		"empty":                  {1, 1, anywhere, empty},
+		"equals":                 {2, 2, anywhere, func(args []any) (any, error) { return same(args[0], args[1]), nil }},
 		"format":                 {2, -1, anywhere, format},
 		"guid":                   {1, -1, anywhere, guid},
 		"if":                     {3, 3, anywhere, nil},
