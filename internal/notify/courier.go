@@ -75,8 +75,6 @@ type courier struct {
 	Target
 	desk  *Desk
 	queue []parcel
-	// trying is the id of the message that is under way.
-	trying string
 	// runs says that its goroutine does, and wake that it should look again.
 	runs bool
 	wake chan struct{}
@@ -112,7 +110,7 @@ func newCourier(d *Desk, t Target) *courier {
 
 // take queues a message. The caller holds the desk's mu.
 func (c *courier) take(ctx context.Context, m Message) {
-	if c.desk.closed || slices.ContainsFunc(c.queue, func(p parcel) bool { return p.message.ID == m.ID }) {
+	if c.desk.closed {
 		return
 	}
 	c.queue = append(c.queue, parcel{message: m})
@@ -155,11 +153,9 @@ func (c *courier) run(ctx context.Context) {
 			c.desk.mu.Unlock()
 			continue
 		}
-		c.trying = p.message.ID
 		c.desk.mu.Unlock()
 		err := c.try(ctx, p.message)
 		c.desk.mu.Lock()
-		c.trying = ""
 		c.done(ctx, p, err)
 		c.desk.mu.Unlock()
 	}

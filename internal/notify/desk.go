@@ -143,7 +143,7 @@ func (d *Desk) GiveBack(ctx context.Context, group appliance.GroupName) {
 	}
 	d.given[group] = true
 	for _, c := range d.couriers {
-		c.queue = slices.DeleteFunc(c.queue, func(p parcel) bool { return p.message.Group == group && p.message.ID != c.trying })
+		c.queue = slices.DeleteFunc(c.queue, func(p parcel) bool { return p.message.Group == group })
 	}
 	d.lettersOf(group).giveBack = true
 	d.startScribe(ctx)
