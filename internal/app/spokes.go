@@ -116,7 +116,11 @@ func (a *App) logSpokes(ctx context.Context, r *spoke.Report) {
 	if r.Held != "" {
 		facts = append(facts, "held", r.Held)
 	}
-	if unwanted := r.UnwantedRoutes(); len(unwanted) > 0 {
+	var unwanted []string
+	for _, u := range r.UnwantedRoutes() {
+		unwanted = append(unwanted, u.String())
+	}
+	if len(unwanted) > 0 {
 		facts = append(facts, "unwanted", unwanted)
 	}
 	var lacks []string

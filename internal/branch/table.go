@@ -169,10 +169,24 @@ func (w Want) add(p *TablePlan) {
 		have[want.Prefix.String()] = true
 		p.Add = append(p.Add, Route{Name: name, Prefix: want.Prefix, Hop: hop, Source: want.Source})
 	}
-	if n := len(p.table.Routes) + len(p.Add); n > maxRoutes {
-		p.Problem = refuse(peering.CodeLimit, "it would have %d routes, and Azure allows %d", n, maxRoutes)
-	}
 	slices.SortFunc(p.Add, func(a, b Route) int { return a.Prefix.Compare(b.Prefix) })
+	if n := len(p.table.Routes) + len(p.Add); n > maxRoutes {
+		p.Problem = refuse(peering.CodeLimit, "it would have %d routes, and Azure allows %d: none of the new ones is added: %s", n, maxRoutes, some(p.Add))
+	}
+}
+
+// some names the first of many routes.
+func some(routes []Route) string {
+	const most = 5
+	var texts []string
+	for i, r := range routes {
+		if i == most {
+			texts = append(texts, fmt.Sprintf("and %d more", len(routes)-most))
+			break
+		}
+		texts = append(texts, fmt.Sprintf("%s (%s)", r.Prefix, r.Source))
+	}
+	return strings.Join(texts, ", ")
 }
 
 func (w Want) noHops() string {
