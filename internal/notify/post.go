@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -48,9 +49,7 @@ func (p post) send(ctx context.Context, body []byte, header http.Header) error {
 	if err != nil {
 		return fmt.Errorf("post to %s: the URL cannot be used", where)
 	}
-	for name, values := range header {
-		req.Header[name] = values
-	}
+	maps.Copy(req.Header, header)
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", p.agent)
 	client := *p.client
