@@ -156,7 +156,7 @@ func (t NotifyTarget) implied() NotifyTarget {
 
 // withoutSecrets makes variables of the secrets in the target, and returns a comment on each.
 func (t *NotifyTarget) withoutSecrets(at string) string {
-	head := ""
+	var head strings.Builder
 	for _, s := range []struct {
 		name  string
 		value *Secret
@@ -166,8 +166,8 @@ func (t *NotifyTarget) withoutSecrets(at string) string {
 	} {
 		if *s.value != "" {
 			*s.value, *s.env = "", strings.ToUpper("NOTIFY_"+strings.ReplaceAll(t.Name, "-", "_")+"_"+s.name)
-			head += fmt.Sprintf("\nThe secret %s.%s is not here: set %s.", at, s.name, *s.env)
+			fmt.Fprintf(&head, "\nThe secret %s.%s is not here: set %s.", at, s.name, *s.env)
 		}
 	}
-	return head
+	return head.String()
 }

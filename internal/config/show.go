@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -24,18 +25,19 @@ func (c Config) Show() ([]byte, error) {
 // the defaults is in it. A secret is not: the comment at the top says which variable must hold it instead.
 func (c Config) YAML() ([]byte, error) {
 	c = c.Complete().implied()
-	head := "hopguard configuration. What is not here has its default: docs/configuration.md."
+	var head strings.Builder
+	head.WriteString("hopguard configuration. What is not here has its default: docs/configuration.md.")
 	eachVariable(&c, func(at Variable, v reflect.Value) {
 		if v.Type() == reflect.TypeFor[Secret]() && v.Len() > 0 {
 			v.SetZero()
-			head += "\nThe secret " + at.Path + " is not here: set " + at.Name + "."
+			head.WriteString("\nThe secret " + at.Path + " is not here: set " + at.Name + ".")
 		}
 	})
 	for i := range c.Notify.Targets {
-		head += c.Notify.Targets[i].withoutSecrets(targetPath(i))
+		head.WriteString(c.Notify.Targets[i].withoutSecrets(targetPath(i)))
 	}
 	p := printer{comments: describe(), said: make(map[string]bool)}
-	return p.document(c, Default(), head)
+	return p.document(c, Default(), head.String())
 }
 
 // implied returns the configuration, which Complete has just made, without what Complete would fill in again.
