@@ -32,7 +32,9 @@ func target(kind config.TargetKind, change func(*config.NotifyTarget)) func(*con
 
 func TestValidateNotify(t *testing.T) {
 	mail := func(change func(*config.NotifyTarget)) func(*config.Config) { return target(config.TargetMail, change) }
-	hook := func(change func(*config.NotifyTarget)) func(*config.Config) { return target(config.TargetWebhook, change) }
+	hook := func(change func(*config.NotifyTarget)) func(*config.Config) {
+		return target(config.TargetWebhook, change)
+	}
 	refuse(t, "rules-notify.txt", []rule{
 		{name: "odd-times", change: func(c *config.Config) { c.Notify.Repeat, c.Notify.GiveUp = time.Second, 0 }},
 		{name: "long-times", change: func(c *config.Config) { c.Notify.Repeat, c.Notify.GiveUp = 200*time.Hour, 25*time.Hour }},
@@ -63,7 +65,9 @@ func TestValidateNotify(t *testing.T) {
 		{name: "odd-server", change: mail(func(t *config.NotifyTarget) { t.Server = "smtp://u:hunter2@smtp.example.com" })},
 		{name: "odd-mx", change: mail(func(t *config.NotifyTarget) { t.Server, t.MX = "", "example..com" })},
 		{name: "mx-by-tls", change: mail(func(t *config.NotifyTarget) { t.Server, t.MX, t.TLS = "", "example.com", config.MailImplicitTLS })},
-		{name: "odd-addresses", change: mail(func(t *config.NotifyTarget) { t.From, t.To = "ops", []string{"ops", "Ops <ops@example.com>", "a@example.com", "A@example.com"} })},
+		{name: "odd-addresses", change: mail(func(t *config.NotifyTarget) {
+			t.From, t.To = "ops", []string{"ops", "Ops <ops@example.com>", "a@example.com", "A@example.com"}
+		})},
 		{name: "user-without-password", change: mail(func(t *config.NotifyTarget) { t.User = "u" })},
 		{name: "password-without-user", change: mail(func(t *config.NotifyTarget) { t.Password = "hunter2" })},
 		{name: "password-in-the-clear", change: mail(func(t *config.NotifyTarget) { t.User, t.PasswordEnv, t.TLS = "u", "PASSWORD", config.MailOpportunistic })},
