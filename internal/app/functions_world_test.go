@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -51,7 +52,8 @@ type handlers struct {
 	// broken is why the configuration cannot be read; nil if it can.
 	broken error
 
-	mu sync.Mutex
+	starts atomic.Uint64
+	mu     sync.Mutex
 	// ticks are when the timer's invocations came.
 	ticks []time.Time
 }
@@ -88,6 +90,7 @@ func (h *handlers) Start(c funchost.Command) (funchost.Instance, error) {
 			a, err := app.New(app.Options{
 				Config: h.world.config, Logger: log, Dial: h.world.dial, Meraki: h.world.meraki, Notify: mortal{i, h.world.notify},
 				Transport: mortal{i, h.world.Transport()}, Records: mortalRecords{i, &h.records},
+				Rand: rand.New(rand.NewPCG(1, h.starts.Add(1))),
 			})
 			i.app.Store(a)
 			return a, err
