@@ -28,15 +28,15 @@ func storage(t *testing.T) (*funchost.Storage, *azurite.Server) {
 // Both kinds of queues do the same: what is received is hidden, seen again, counted,
 // and gone when it is deleted, by whoever received it last.
 func TestQueuesAreThoseOfTheRealService(t *testing.T) {
-	real, server := storage(t)
+	queues, server := storage(t)
 	for _, text := range []string{`{"group":"emea"}`, `<&> "é"`, "x"} {
-		if err := real.Send(t.Context(), "work", text); err != nil {
+		if err := queues.Send(t.Context(), "work", text); err != nil {
 			t.Fatal(err)
 		}
 	}
 	receive := func(most int) []funchost.Message {
 		t.Helper()
-		list, err := real.Receive(t.Context(), "work", most, 30*time.Second)
+		list, err := queues.Receive(t.Context(), "work", most, 30*time.Second)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -53,10 +53,10 @@ func TestQueuesAreThoseOfTheRealService(t *testing.T) {
 	if rest := receive(16); len(rest) != 1 || rest[0].Text != "x" {
 		t.Errorf("Receive() = %v, want the one that is not hidden", rest)
 	}
-	if err := real.Release(t.Context(), "work", first[0], 5*time.Second); err != nil {
+	if err := queues.Release(t.Context(), "work", first[0], 5*time.Second); err != nil {
 		t.Error(err)
 	}
-	if err := real.Delete(t.Context(), "work", first[1]); err != nil {
+	if err := queues.Delete(t.Context(), "work", first[1]); err != nil {
 		t.Error(err)
 	}
 	if got := receive(16); len(got) != 0 {
@@ -67,28 +67,28 @@ func TestQueuesAreThoseOfTheRealService(t *testing.T) {
 	if len(again) != 1 || again[0].Text != first[0].Text || again[0].Dequeues != 2 {
 		t.Fatalf("Receive() = %v, want the released one for the second time", again)
 	}
-	if err := real.Delete(t.Context(), "work", first[0]); err == nil {
+	if err := queues.Delete(t.Context(), "work", first[0]); err == nil {
 		t.Error("a message is deleted with a receipt that is not the newest")
 	}
 	server.Advance(t, 31*time.Second)
 	if got := receive(16); len(got) != 2 {
 		t.Errorf("Receive() = %v, want the two that were not deleted", got)
 	}
-	if got, err := real.Receive(t.Context(), "nobody-has-made-it", 16, time.Minute); err != nil || len(got) != 0 {
+	if got, err := queues.Receive(t.Context(), "nobody-has-made-it", 16, time.Minute); err != nil || len(got) != 0 {
 		t.Errorf("Receive() of a queue that is not there = %v, %v, want nothing", got, err)
 	}
 }
 
 // What the service refuses is an error that says so, without the key.
 func TestStorageSaysWhatIsRefused(t *testing.T) {
-	real, _ := storage(t)
-	real.Key = base64.StdEncoding.EncodeToString([]byte("another key"))
-	err := real.Send(t.Context(), "work", "x")
-	if err == nil || !strings.Contains(err.Error(), "403") || strings.Contains(err.Error(), real.Key) {
+	queues, _ := storage(t)
+	queues.Key = base64.StdEncoding.EncodeToString([]byte("another key"))
+	err := queues.Send(t.Context(), "work", "x")
+	if err == nil || !strings.Contains(err.Error(), "403") || strings.Contains(err.Error(), queues.Key) {
 		t.Errorf("Send() with another key = %v, want 403 without the key", err)
 	}
-	real.Key = "no base64!"
-	if err := real.Send(t.Context(), "work", "x"); err == nil || strings.Contains(err.Error(), real.Key) {
+	queues.Key = "no base64!"
+	if err := queues.Send(t.Context(), "work", "x"); err == nil || strings.Contains(err.Error(), queues.Key) {
 		t.Errorf("Send() = %v, want an error without the key", err)
 	}
 }

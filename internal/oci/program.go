@@ -52,12 +52,7 @@ func read(p Program) (built, error) {
 		return built{}, errors.New("pack: want a program for Linux")
 	}
 	b := built{Program: p, time: epoch()}
-	switch file.Machine {
-	case elf.EM_X86_64:
-		b.arch = "amd64"
-	case elf.EM_AARCH64:
-		b.arch = "arm64"
-	default:
+	if b.arch = map[elf.Machine]string{elf.EM_X86_64: "amd64", elf.EM_AARCH64: "arm64"}[file.Machine]; b.arch == "" {
 		return built{}, fmt.Errorf("pack: a program is for %s: want amd64 or arm64", file.Machine)
 	}
 	for _, part := range file.Progs {
