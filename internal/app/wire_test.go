@@ -226,6 +226,7 @@ func elsewhere() map[string]string {
 	m["groups.spokes.routeTable.resourceGroup"], m["groups.spokes.routeTable.name"] = "TestTablesThatCannotBeMade", "TestTablesThatCannotBeMade"
 	m["groups.branches.prefixes"], m["groups.branches.removeAfter"] = "TestBranchesComeAndGo", "TestBranchesComeAndGo"
 	m["groups.branches.role"] = "TestTablesThatCannotBeMade"
+	m["functions.watch"], m["functions.fanOut"] = "TestFunctionsWatchIsFaster", "TestFunctionsFanOut"
 	m["notify.repeat"], m["notify.giveUp"] = "TestRemindersAndTheEndOfTrying", "TestRemindersAndTheEndOfTrying"
 	for _, key := range []string{"name", "min", "perHour"} {
 		m["notify.targets."+key] = "TestTargetsHearWhatTheyWant"
