@@ -104,7 +104,7 @@ func TestOutageAnswersManyAtOnce(t *testing.T) {
 		b.down = errDown
 		b.put(t, 2)
 		b.down = nil
-		b.Outage.Records = slow{&b.Memory}
+		b.Records = slow{&b.Memory}
 		for _, want := range []time.Duration{6 * time.Second, time.Second} { // the first ones catch up, one after the other
 			began := time.Now()
 			var all sync.WaitGroup
