@@ -180,15 +180,16 @@ func (s *Storage) sign(r *http.Request) error {
 		length = ""
 	}
 	// Method, encoding, language, length, MD5, type, date, four conditions, range.
-	text := strings.Join([]string{r.Method, "", "", length, "", r.Header.Get("Content-Type"), "", "", "", "", "", ""}, "\n") + "\n"
-	text += "x-ms-date:" + r.Header.Get("X-Ms-Date") + "\nx-ms-version:" + r.Header.Get("X-Ms-Version") + "\n"
-	text += "/" + s.Name + cmp.Or(r.URL.EscapedPath(), "/")
+	var text strings.Builder
+	text.WriteString(strings.Join([]string{r.Method, "", "", length, "", r.Header.Get("Content-Type"), "", "", "", "", "", ""}, "\n") + "\n")
+	text.WriteString("x-ms-date:" + r.Header.Get("X-Ms-Date") + "\nx-ms-version:" + r.Header.Get("X-Ms-Version") + "\n")
+	text.WriteString("/" + s.Name + cmp.Or(r.URL.EscapedPath(), "/"))
 	q := r.URL.Query()
 	for _, name := range slices.Sorted(maps.Keys(q)) {
-		text += "\n" + name + ":" + strings.Join(q[name], ",")
+		text.WriteString("\n" + name + ":" + strings.Join(q[name], ","))
 	}
 	mac := hmac.New(sha256.New, key)
-	fmt.Fprint(mac, text)
+	fmt.Fprint(mac, text.String())
 	r.Header.Set("Authorization", "SharedKey "+s.Name+":"+base64.StdEncoding.EncodeToString(mac.Sum(nil)))
 	return nil
 }
