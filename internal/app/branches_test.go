@@ -291,6 +291,43 @@ func TestBranchesThatAreRefused(t *testing.T) {
 	})
 }
 
+// Which networks of which organization count as branches, and with what, is as the
+// configuration says.
+func TestBranchSettingsReachTheCloud(t *testing.T) {
+	tests := []struct {
+		name   string
+		change func(*config.MerakiBranches)
+		want   []string // destinations; nil is that the source is in doubt
+	}{
+		{"networks", func(m *config.MerakiBranches) { m.Networks = []string{"oslo"} }, []string{"10.101.0.0/24", "172.16.0.0/24"}},
+		{"exclude-a-network", func(m *config.MerakiBranches) { m.Exclude = []string{"oslo"} }, []string{"10.102.0.0/24", "10.103.0.0/24", "172.16.0.0/24"}},
+		{"exclude-a-prefix", func(m *config.MerakiBranches) { m.Exclude = []string{"10.102.0.0/16"} }, []string{"10.101.0.0/24", "10.103.0.0/24", "172.16.0.0/24"}},
+		{"within", func(m *config.MerakiBranches) { m.Within = []netip.Prefix{netip.MustParsePrefix("10.101.0.0/16")} }, []string{"10.101.0.0/24", "172.16.0.0/24"}},
+		{"organization", func(m *config.MerakiBranches) { m.Organization = "1" }, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w, _ := newBranchWorld(t) // with three branches: oslo, porto and riga
+				tt.change(&w.config.Groups[0].Branches.Meraki)
+				a := w.open(t)
+				tick(t, a)
+				r := a.ScanSpokes(t.Context(), "emea", app.SpokesRequest{})
+				want := tt.want
+				if want == nil {
+					want = []string{"172.16.0.0/24"}
+					if !strings.Contains(lacks(r), "branches-unknown") {
+						t.Errorf("lacks = %s, want that the branches are not known", lacks(r))
+					}
+				}
+				if got := w.destinations(t, routedTable); !slices.Equal(got, want) {
+					t.Errorf("destinations = %v, want %v; lacks:\n%s", got, want, lacks(r))
+				}
+			})
+		})
+	}
+}
+
 // A table has at most 400 routes; what would be too many is said, and not cut off.
 func TestMoreBranchesThanATableHolds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -316,7 +316,7 @@ func TestSpokesThatDisappearInTheMiddle(t *testing.T) {
 		gone := make(chan struct{})
 		go func() {
 			defer close(gone)
-			time.Sleep(40 * time.Second) // their own halves are there, those of the members are not
+			time.Sleep(40 * time.Second) // their own halves are there, those of the members hardly
 			w.do(t, http.MethodDelete, deleted, "")
 			w.do(t, http.MethodPut, untagged, strings.Replace(w.do(t, http.MethodGet, untagged, ""), `"`+spokeTag+`"`, `"was"`, 1))
 			after = time.Now()
@@ -335,11 +335,12 @@ func TestSpokesThatDisappearInTheMiddle(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		r = a.ScanSpokes(t.Context(), "emea", app.SpokesRequest{})
-		if c := r.Counts(); r.State() != spoke.Agreed || c.Networks != 10 || c.Unwanted != 2 || c.Writes != 0 {
+		if c := r.Counts(); r.State() != spoke.Agreed || c.Networks != 10 || c.Unwanted < 2 || c.Unwanted > 4 || c.Writes != 0 {
 			t.Errorf("then %s: %+v\n%s", r.State(), c, spoke.Text(r))
 		}
+		unwanted := r.Counts().Unwanted // the halves that were there by then
 		r = a.ScanSpokes(t.Context(), "emea", app.SpokesRequest{Remove: true})
-		if c := r.Counts(); r.State() != spoke.Agreed || c.Unwanted != 0 || c.Writes != 2 {
+		if c := r.Counts(); r.State() != spoke.Agreed || c.Unwanted != 0 || c.Writes != unwanted {
 			t.Errorf("after the removal %s: %+v\n%s", r.State(), c, spoke.Text(r))
 		}
 	})

@@ -225,6 +225,9 @@ func elsewhere() map[string]string {
 	m["groups.spokes.routeTable.subnets"] = "TestNewNetworksAreRouted"
 	m["groups.spokes.routeTable.resourceGroup"], m["groups.spokes.routeTable.name"] = "TestTablesThatCannotBeMade", "TestTablesThatCannotBeMade"
 	m["groups.branches.prefixes"], m["groups.branches.removeAfter"] = "TestBranchesComeAndGo", "TestBranchesComeAndGo"
+	for _, key := range []string{"organization", "networks", "exclude", "within"} {
+		m["groups.branches.meraki."+key] = "TestBranchSettingsReachTheCloud"
+	}
 	m["groups.branches.role"] = "TestTablesThatCannotBeMade"
 	m["functions.watch"], m["functions.fanOut"] = "TestFunctionsWatchIsFaster", "TestFunctionsFanOut"
 	m["notify.repeat"], m["notify.giveUp"] = "TestRemindersAndTheEndOfTrying", "TestRemindersAndTheEndOfTrying"
