@@ -24,6 +24,7 @@ type world struct {
 	dial      probe.DialFunc
 	meraki    http.RoundTripper // nil without the Meraki cloud
 	notify    http.RoundTripper // where messages go; nil without targets
+	seed      uint64            // of the times of checks, with handlers
 }
 
 // newWorld makes the reference world and a configuration of one group for it.

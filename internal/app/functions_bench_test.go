@@ -63,7 +63,13 @@ func watchCases() []watchCase {
 func failoverTime(t *testing.T, watch time.Duration, phases int, change func(*world)) (mean time.Duration) {
 	t.Helper()
 	for phase := range phases {
-		hosted(t, config.Functions{Watch: watch}, change, func(t *testing.T, host *funchost.Host, h *handlers) {
+		each := func(w *world) {
+			w.seed = uint64(phase)
+			if change != nil {
+				change(w)
+			}
+		}
+		hosted(t, config.Functions{Watch: watch}, each, func(t *testing.T, host *funchost.Host, h *handlers) {
 			var running sync.WaitGroup
 			running.Go(func() { _ = host.Run(t.Context()) })
 			time.Sleep(time.Until(time.Now().Truncate(schedule).Add(2*schedule + schedule*time.Duration(phase)/time.Duration(phases) + time.Second)))

@@ -90,7 +90,7 @@ func (h *handlers) Start(c funchost.Command) (funchost.Instance, error) {
 			a, err := app.New(app.Options{
 				Config: h.world.config, Logger: log, Dial: h.world.dial, Meraki: h.world.meraki, Notify: mortal{i, h.world.notify},
 				Transport: mortal{i, h.world.Transport()}, Records: mortalRecords{i, &h.records},
-				Rand: rand.New(rand.NewPCG(1, h.starts.Add(1))),
+				Rand: rand.New(rand.NewPCG(h.world.seed, h.starts.Add(1))),
 			})
 			i.app.Store(a)
 			return a, err
