@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -112,9 +113,15 @@ func verdict(reports []*controller.Report) error {
 			panic("cli: state " + string(s))
 		}
 	}
+	return ended(failed, degraded)
+}
+
+// ended is the end of a command that has looked at groups: what failed in them, one
+// line each, or that one of them is degraded; nil if all is well.
+func ended(failed []string, degraded bool) error {
 	switch {
 	case len(failed) > 0:
-		return &exitError{code: codeFailed, err: fmt.Errorf("%s", strings.Join(failed, "; "))}
+		return &exitError{code: codeFailed, err: errors.New(strings.Join(failed, "; "))}
 	case degraded:
 		return &exitError{code: codeDegraded}
 	default:

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strings"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -71,14 +70,7 @@ func (v spokesView) verdict(scans []*spoke.Report) error {
 			panic("cli: spokes " + string(s))
 		}
 	}
-	switch {
-	case len(failed) > 0:
-		return &exitError{code: codeFailed, err: fmt.Errorf("%s", strings.Join(failed, "; "))}
-	case degraded:
-		return &exitError{code: codeDegraded}
-	default:
-		return nil
-	}
+	return ended(failed, degraded)
 }
 
 func spokesStatus() spokesView {
