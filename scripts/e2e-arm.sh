@@ -13,39 +13,10 @@ cd "$(dirname "$0")/.."
 
 program=$(realpath "${1:-bin/hopguard}")
 python=/usr/bin/python3
-dir=$(mktemp -d)
-sim_pid=
+name=e2e-arm
+last=sim.log
+. scripts/e2e.sh
 group=rg-hopguard
-
-finish() {
-  local code=$?
-  if [ -n "$sim_pid" ]; then
-    kill "$sim_pid" 2>/dev/null || true
-    wait "$sim_pid" 2>/dev/null || true
-  fi
-  if [ "$code" != 0 ]; then
-    echo '--- the last lines of the simulator' >&2
-    tail -n 20 "$dir/sim.log" >&2 || true
-    echo 'e2e-arm: failed' >&2
-  fi
-  rm -rf "$dir"
-  exit "$code"
-}
-trap finish EXIT
-
-fail() {
-  printf 'FAIL %s\n' "$*" >&2
-  exit 1
-}
-
-# ok WHAT: one check.
-ok() { printf 'ok %s\n' "$*" | tee -a "$dir/passed"; }
-
-# same WHAT GOT WANT
-same() {
-  [ "$2" = "$3" ] || fail "$1"$'\n'"  got  $2"$'\n'"  want $3"
-  ok "$1"
-}
 
 # --- the simulator
 
@@ -218,4 +189,4 @@ az group delete -n $group --yes >/dev/null
 same 'az: the resource group is gone' "$(az group exists -n $group)" false
 same 'az: nothing of it is left' "$(az resource list --query "length([?contains(id, '/resourceGroups/$group/')])" -o tsv)" 0
 
-printf '\ne2e-arm: %d passed, 0 failed\n' "$(grep -c '^ok ' "$dir/passed")"
+passed

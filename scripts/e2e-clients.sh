@@ -14,41 +14,12 @@ cd "$(dirname "$0")/.."
 program=$(realpath "${1:-bin/hopguard}")
 # Debian's packages are the system Python's; another one in PATH does not see them.
 python=/usr/bin/python3
-dir=$(mktemp -d)
-sim_pid=
-
-finish() {
-  local code=$?
-  if [ -n "$sim_pid" ]; then
-    kill "$sim_pid" 2>/dev/null || true
-    wait "$sim_pid" 2>/dev/null || true
-  fi
-  if [ "$code" != 0 ]; then
-    echo '--- the last lines of the simulator' >&2
-    tail -n 20 "$dir/sim.log" >&2 || true
-    echo 'e2e-clients: failed' >&2
-  fi
-  rm -rf "$dir"
-  exit "$code"
-}
-trap finish EXIT
-
-fail() {
-  printf 'FAIL %s\n' "$*" >&2
-  exit 1
-}
-
-# ok WHAT: one check of this script; Python prints its own.
-ok() { printf 'ok %s\n' "$*" | tee -a "$dir/passed"; }
+name=e2e-clients
+last=sim.log
+. scripts/e2e.sh
 
 # sdk STEP FILE: one step of e2e_clients.py, its checks counted.
 sdk() { "$python" -B -W ignore scripts/e2e_clients.py "$1" "$2" | tee -a "$dir/passed"; }
-
-# same WHAT GOT WANT
-same() {
-  [ "$2" = "$3" ] || fail "$1"$'\n'"  got  $2"$'\n'"  want $3"
-  ok "$1"
-}
 
 # --- the simulator
 
@@ -148,4 +119,4 @@ sdk record "$dir/after.json"
 tick 3
 sdk settled "$dir/after.json"
 
-printf '\ne2e-clients: %d passed, 0 failed\n' "$(grep -c '^ok ' "$dir/passed")"
+passed

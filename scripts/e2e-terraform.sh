@@ -16,42 +16,10 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 program=$(realpath "${1:-bin/hopguard}")
-dir=$(mktemp -d)
+name=e2e-terraform
+last=terraform.log
+. scripts/e2e.sh
 root=$dir/deploy/terraform
-sim_pid=
-passed=0
-
-finish() {
-  local code=$?
-  if [ -n "$sim_pid" ]; then
-    kill "$sim_pid" 2>/dev/null || true
-    wait "$sim_pid" 2>/dev/null || true
-  fi
-  if [ "$code" != 0 ]; then
-    echo '--- the last lines of Terraform' >&2
-    tail -n 40 "$dir/terraform.log" >&2 || true
-    echo 'e2e-terraform: failed' >&2
-  fi
-  rm -rf "$dir"
-  exit "$code"
-}
-trap finish EXIT
-
-fail() {
-  printf 'FAIL %s\n' "$*" >&2
-  exit 1
-}
-
-ok() {
-  passed=$((passed + 1))
-  printf 'ok %s\n' "$*"
-}
-
-# same WHAT GOT WANT
-same() {
-  [ "$2" = "$3" ] || fail "$1"$'\n'"  got  $2"$'\n'"  want $3"
-  ok "$1"
-}
 
 # tf ARGUMENT...: Terraform in the copy of the example, its words in a log.
 tf() { terraform -chdir="$root" "$@" -no-color >"$dir/terraform.log" 2>&1; }
@@ -217,4 +185,4 @@ for what in 'resources?api-version=2021-04-01' 'resourcegroups?api-version=2021-
 done
 same 'nothing is left: custom roles' "$(arm 'providers/Microsoft.Authorization/roleDefinitions?api-version=2022-04-01' | grep -c CustomRole || true)" 0
 
-echo "$passed passed, 0 failed"
+passed
