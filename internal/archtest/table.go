@@ -87,7 +87,7 @@ func House() Table {
 		{Package: "config"},
 		{Package: "app", May: all, Tests: "blobsim merakisim sim lab funchost azurite", Traits: Clock | Owned},
 		// The terminal is a view of a tick: it names what it orders and shows.
-		{Package: "cli", May: "app config api azuresim merakisim sim lab appliance controller decide journal spoke",
+		{Package: "cli", May: "app config api azuresim merakisim sim lab labreport outage appliance controller decide journal spoke",
 			Tests: "blobsim route store funchost funczip", Traits: Clock},
 		{Package: "cmd/hopguard", May: "cli"},
 
@@ -105,7 +105,21 @@ func House() Table {
 		// The whole of it by a seed, and the judge of what it does.
 		{Package: "trial", May: driven + " merakisim blobsim", Tests: "azure", Traits: Clock},
 		{Package: "sim", May: driven, Tests: "azure merakisim", Traits: Clock | TestSDK},
-		{Package: "lab", May: driven, Tests: "azure", Traits: Clock | TestSDK},
+
+		// The lab: hopguard as it is shipped, between namespaces with real packets. It starts
+		// programs and reads what they say; it shares nothing with them but their formats.
+		{Package: "lab", May: "azuresim config netlab traffic contender outage", Tests: "app", Traits: Clock | Owned},
+		// Namespaces, links and wires of Linux: no word of Azure.
+		{Package: "netlab", Traits: Clock},
+		// What sends and counts packets.
+		{Package: "traffic", May: "outage", Traits: Clock | Owned},
+		// The programs that move routes, each with its settings, and what they say they did.
+		{Package: "contender", May: "azuresim config funchost outage", Tests: "funczip", Traits: Clock | Owned},
+		// The results, and their pictures.
+		{Package: "outage", Traits: Pure | Owned},
+		{Package: "labreport", May: "outage", Traits: Owned},
+		// Thousands of groups in one process.
+		{Package: "scale", May: driven + " azure", Traits: Clock | TestSDK},
 
 		// Tests with Microsoft's typed clients, which take minutes to compile.
 		{Package: "vendortest", Tests: "appliance azure azuresim controller decide lease probe route store", Traits: Clock | TestSDK},
