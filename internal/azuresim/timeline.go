@@ -15,8 +15,9 @@ type event struct {
 
 // timeline is a heap of events, the next first; equal times keep the order in which they were planned.
 type timeline struct {
-	events []event
-	seq    uint64
+	events  []event
+	seq     uint64
+	planned chan struct{} // closed by the next plan; nil if nobody follows
 }
 
 // Len, Less, Swap, Push and Pop are heap.Interface.
@@ -46,6 +47,10 @@ func (t *timeline) Pop() any {
 func (t *timeline) plan(at time.Time, run func(at time.Time)) {
 	t.seq++
 	heap.Push(t, event{at: at, seq: t.seq, run: run})
+	if t.planned != nil {
+		close(t.planned)
+		t.planned = nil
+	}
 }
 
 // settle runs what is due. An event may plan others, also due ones.
