@@ -28,8 +28,9 @@ const (
 const certificateLife = 30 * 24 * time.Hour
 
 // Certificate loads the server certificate of a folder, or makes one with a new authority when there is none that is still good.
-// ca.pem is what clients must trust; the authority's key is forgotten at once. The certificate names localhost, 127.0.0.1 and ::1.
-func Certificate(dir string) (tls.Certificate, error) {
+// ca.pem is what clients must trust; the authority's key is forgotten at once. The certificate names localhost, 127.0.0.1, ::1 and
+// names, each a host or an address; one that lacks a name is made anew.
+func Certificate(dir string, names ...string) (tls.Certificate, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return tls.Certificate{}, fmt.Errorf("make certificate folder: %w", err)
 	}
@@ -38,14 +39,14 @@ func Certificate(dir string) (tls.Certificate, error) {
 		return tls.Certificate{}, fmt.Errorf("open certificate folder: %w", err)
 	}
 	defer func() { _ = root.Close() }() // nothing is written through it at that point
-	if cert, err := loadCertificate(root); err == nil {
+	if cert, err := loadCertificate(root, names); err == nil {
 		return cert, nil
 	}
-	return makeCertificate(root)
+	return makeCertificate(root, names)
 }
 
-// loadCertificate reads a certificate and checks that it is signed by the authority beside it and lasts another day.
-func loadCertificate(root *os.Root) (tls.Certificate, error) {
+// loadCertificate reads a certificate and checks that it has the names, is signed by the authority beside it and lasts another day.
+func loadCertificate(root *os.Root, names []string) (tls.Certificate, error) {
 	ca, errCA := root.ReadFile(caFile)
 	certPEM, errCert := root.ReadFile(certFile)
 	keyPEM, errKey := root.ReadFile(keyFile)
@@ -59,10 +60,20 @@ func loadCertificate(root *os.Root) (tls.Certificate, error) {
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(ca)
 	_, err = cert.Leaf.Verify(x509.VerifyOptions{Roots: pool, DNSName: "localhost", CurrentTime: time.Now().Add(24 * time.Hour)})
-	return cert, err
+	return cert, errors.Join(err, hasNames(cert.Leaf, names))
 }
 
-func makeCertificate(root *os.Root) (tls.Certificate, error) {
+// hasNames says which name a client would not accept the certificate for.
+func hasNames(leaf *x509.Certificate, names []string) error {
+	for _, name := range names {
+		if err := leaf.VerifyHostname(name); err != nil {
+			return fmt.Errorf("name %q: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func makeCertificate(root *os.Root, names []string) (tls.Certificate, error) {
 	fail := func(err error) (tls.Certificate, error) {
 		return tls.Certificate{}, fmt.Errorf("make certificate: %w", err)
 	}
@@ -87,6 +98,16 @@ func makeCertificate(root *os.Root) (tls.Certificate, error) {
 		SerialNumber: big.NewInt(now.UnixNano() + 1), Subject: pkix.Name{CommonName: "localhost"}, NotBefore: now.Add(-time.Hour), NotAfter: now.Add(certificateLife),
 		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+	for _, name := range names {
+		if ip := net.ParseIP(name); ip != nil {
+			leaf.IPAddresses = append(leaf.IPAddresses, ip)
+		} else {
+			leaf.DNSNames = append(leaf.DNSNames, name)
+		}
+	}
+	if err := hasNames(leaf, names); err != nil { // no host could be called so
+		return fail(err)
 	}
 	der, err := x509.CreateCertificate(rand.Reader, leaf, ca, &key.PublicKey, caKey)
 	if err != nil {

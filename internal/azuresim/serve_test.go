@@ -265,3 +265,34 @@ func TestACancelledClientIsLetGo(t *testing.T) {
 		}
 	})
 }
+
+func TestTheCertificateHasTheNames(t *testing.T) {
+	dir := t.TempDir()
+	plain, err := azuresim.Certificate(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := []string{"management.azure.com", "login.microsoftonline.com", "203.0.113.1", "fd00:1::1"}
+	named, err := azuresim.Certificate(dir, names...)
+	if err != nil || bytes.Equal(plain.Certificate[0], named.Certificate[0]) {
+		t.Fatalf("a certificate that lacks names must be made anew: %v", err)
+	}
+	roots := x509.NewCertPool()
+	if pem, err := os.ReadFile(filepath.Join(dir, "ca.pem")); err != nil || !roots.AppendCertsFromPEM(pem) {
+		t.Fatalf("ca.pem: %v", err)
+	}
+	for _, name := range append(names, "localhost", "127.0.0.1", "::1") {
+		if _, err := named.Leaf.Verify(x509.VerifyOptions{Roots: roots, DNSName: name}); err != nil {
+			t.Errorf("a client does not believe %s: %v", name, err)
+		}
+	}
+	for _, fewer := range [][]string{nil, names[1:3], names} {
+		again, err := azuresim.Certificate(dir, fewer...)
+		if err != nil || !bytes.Equal(named.Certificate[0], again.Certificate[0]) {
+			t.Errorf("Certificate(%q) was made anew: %v", fewer, err)
+		}
+	}
+	if _, err := azuresim.Certificate(dir, ""); err == nil || !strings.Contains(err.Error(), `name ""`) {
+		t.Errorf("Certificate of no name = %v, want an error that names it", err)
+	}
+}
