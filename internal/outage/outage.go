@@ -138,13 +138,27 @@ type Flow struct {
 	// Expected is false if no routing could have saved this flow in this mode.
 	Expected bool `json:"expected"`
 	Sent     int  `json:"sent"`
-	Lost     int  `json:"lost"`
+	// Lost counts what was lost by the failure, Early what was lost before it, which is
+	// trouble, and Undecided what may still have been on its way when the trial ended.
+	// All others of Sent arrived.
+	Lost      int `json:"lost"`
+	Early     int `json:"early,omitzero"`
+	Undecided int `json:"undecided,omitzero"`
+	// Refused counts those that the sender's own host would not send, with the first
+	// reason it gave; they are among Sent, and among the lost.
+	Refused int    `json:"refused,omitzero"`
+	Refusal string `json:"refusal,omitempty"`
+	// Overrun counts those that arrived when the receiver's own buffer was full: they are
+	// among the lost, and the lab's fault.
+	Overrun int `json:"overrun,omitzero"`
 	// Duplicates arrived more than once; Reordered ones after one that was sent later.
 	Duplicates int `json:"duplicates"`
 	Reordered  int `json:"reordered"`
 	// Bursts is the number of runs of lost packets.
 	Bursts int `json:"bursts"`
-	// FirstLost and LastLost are when those were sent, from the beginning of the failure; nil if none was lost.
+	// FirstLost and LastLost are when those were sent, from the beginning of the failure;
+	// nil if none was lost. A packet that was on its way when the failure began was sent
+	// a little before it.
 	FirstLost *Seconds `json:"firstLost,omitempty"`
 	LastLost  *Seconds `json:"lastLost,omitempty"`
 	// Outage is from the sending of the first lost packet to that of the first one after the last lost.
@@ -159,17 +173,23 @@ type Flow struct {
 // Stream is a long TCP connection.
 type Stream struct {
 	Name string `json:"name"`
+	// Expected is false if no routing could have saved this stream in this mode.
+	Expected bool `json:"expected"`
 	// Survived says that the connection was still open, and moved bytes, at the end.
 	Survived bool `json:"survived"`
-	// Stall is the longest time in which no byte arrived.
+	// Stall is the longest time in which no byte arrived, of those that ended after the failure.
 	Stall Seconds `json:"stall"`
 }
 
 // Connects is a series of new TCP connections.
 type Connects struct {
-	Name   string `json:"name"`
-	Tried  int    `json:"tried"`
-	Failed int    `json:"failed"`
+	Name string `json:"name"`
+	// Expected is false if no routing could have saved these connections in this mode.
+	Expected bool `json:"expected"`
+	Tried    int  `json:"tried"`
+	// Failed counts those that failed after the failure, Early those before it, which is trouble.
+	Failed int `json:"failed"`
+	Early  int `json:"early,omitzero"`
 	// FirstFailed and LastFailed are when those began, from the beginning of the failure; nil if none failed.
 	FirstFailed *Seconds `json:"firstFailed,omitempty"`
 	LastFailed  *Seconds `json:"lastFailed,omitempty"`
@@ -182,6 +202,8 @@ type Soak struct {
 	Setting string `json:"setting"`
 	// Title says what was going on, as in "1 % random loss".
 	Title string `json:"title"`
+	// Loss is the share of packets that were dropped on purpose, each way.
+	Loss float64 `json:"loss,omitzero"`
 	// Length is how long it was watched.
 	Length Seconds `json:"length"`
 	// Moves is how often traffic was moved: false transitions.
