@@ -1,5 +1,7 @@
 package outage
 
+import "slices"
+
 // Spread is how a figure is distributed over trials. Median and P95 are by nearest rank:
 // the smallest value that at least that share of the values does not exceed. So each
 // figure is one that was measured.
@@ -12,7 +14,26 @@ type Spread struct {
 }
 
 // SpreadOf returns the spread of values in any order; the zero Spread if there are none.
-func SpreadOf(values []Seconds) Spread { panic("not yet") }
+func SpreadOf(values []Seconds) Spread {
+	if len(values) == 0 {
+		return Spread{}
+	}
+	sorted := slices.Sorted(slices.Values(values))
+	return Spread{
+		N:      len(sorted),
+		Min:    sorted[0],
+		Median: rank(sorted, 50),
+		P95:    rank(sorted, 95),
+		Max:    sorted[len(sorted)-1],
+	}
+}
+
+// rank returns the smallest of some sorted values that at least that percentage of them
+// does not exceed.
+func rank(sorted []Seconds, percent int) Seconds {
+	n := (len(sorted)*percent + 99) / 100
+	return sorted[n-1]
+}
 
 // Row is what the trials of one mode under one setting say together.
 type Row struct {
@@ -51,7 +72,16 @@ type Row struct {
 
 // Worst returns the flow with the longest outage of those that are expected, in one
 // direction. It reports false if the trial has none.
-func (t Trial) Worst(outbound bool) (Flow, bool) { panic("not yet") }
+func (t Trial) Worst(outbound bool) (Flow, bool) {
+	var worst Flow
+	found := false
+	for _, f := range t.Flows {
+		if f.Expected && f.Outbound == outbound && (!found || f.Outage > worst.Outage) {
+			worst, found = f, true
+		}
+	}
+	return worst, found
+}
 
 // Cloud is how long a write takes until packets follow it, as the lab is set.
 func (l Lab) Cloud() Seconds { return l.Request + l.Write + l.Fabric }
@@ -59,13 +89,129 @@ func (l Lab) Cloud() Seconds { return l.Request + l.Write + l.Fabric }
 // Overhead returns the outage of the worst expected outbound flow, less the setting's bound,
 // the cloud's time and the trial's Extra. It may be negative: a bound is a longest time. It
 // reports false if the setting has no bound or the trial no such flow.
-func Overhead(l Lab, s Setting, t Trial) (Seconds, bool) { panic("not yet") }
+func Overhead(l Lab, s Setting, t Trial) (Seconds, bool) {
+	f, found := t.Worst(true)
+	if s.Bound == 0 || !found {
+		return 0, false
+	}
+	return f.Outage - s.Bound - l.Cloud() - t.Extra, true
+}
 
 // Own returns the outage of the worst expected outbound flow, less the time to detection,
 // the cloud's time and the trial's Extra: what the program itself adds. It reports false
 // if detection was not observed or the trial has no such flow.
-func Own(l Lab, t Trial) (Seconds, bool) { panic("not yet") }
+func Own(l Lab, t Trial) (Seconds, bool) {
+	f, found := t.Worst(true)
+	if t.Line.Detected == nil || !found {
+		return 0, false
+	}
+	return f.Outage - *t.Line.Detected - l.Cloud() - t.Extra, true
+}
 
 // Summary returns a row for each setting and mode that has trials: in the order of the
-// report's modes, and of its settings within a mode.
-func Summary(r Report) []Row { panic("not yet") }
+// report's modes, and of its settings within a mode. Those that the report does not list
+// come last, in the order of their trials.
+func Summary(r Report) []Row {
+	var settings, modes []string
+	moves := map[string]bool{}
+	listed := map[string]Setting{}
+	for _, s := range r.Settings {
+		settings, listed[s.Name] = append(settings, s.Name), s
+	}
+	for _, m := range r.Modes {
+		modes, moves[m.Name] = append(modes, m.Name), m.Moves
+	}
+	type cell struct{ setting, mode string }
+	trials := map[cell][]Trial{}
+	for _, t := range r.Trials {
+		c := cell{t.Setting, t.Mode}
+		trials[c] = append(trials[c], t)
+		if !slices.Contains(settings, t.Setting) {
+			settings = append(settings, t.Setting)
+		}
+		if !slices.Contains(modes, t.Mode) {
+			modes = append(modes, t.Mode)
+		}
+	}
+	var rows []Row
+	for _, mode := range modes {
+		for _, name := range settings {
+			of := trials[cell{name, mode}]
+			if len(of) == 0 {
+				continue
+			}
+			s := listed[name]
+			s.Name = name
+			rows = append(rows, row(r.Lab, s, Mode{Name: mode, Moves: moves[mode]}, of))
+		}
+	}
+	return rows
+}
+
+// row sums up the trials of one mode under one setting.
+func row(l Lab, s Setting, m Mode, trials []Trial) Row {
+	sum := Row{Setting: s.Name, Mode: m.Name, Trials: len(trials)}
+	var outages, inbound, detections, overheads, own []Seconds
+	for _, t := range trials {
+		if f, found := t.Worst(true); found {
+			outages = append(outages, f.Outage)
+		}
+		if f, found := t.Worst(false); found {
+			inbound = append(inbound, f.Outage)
+		}
+		if t.Line.Detected != nil {
+			detections = append(detections, *t.Line.Detected)
+		}
+		if d, ok := Overhead(l, s, t); ok {
+			overheads = append(overheads, d)
+		}
+		if d, ok := Own(l, t); ok {
+			own = append(own, d)
+		}
+		sum.count(t, m.Moves)
+	}
+	sum.Outage, sum.Inbound = SpreadOf(outages), SpreadOf(inbound)
+	sum.Detection, sum.Overhead, sum.Own = SpreadOf(detections), SpreadOf(overheads), SpreadOf(own)
+	return sum
+}
+
+// count adds what is counted, not timed, in one trial.
+func (r *Row) count(t Trial, moves bool) {
+	if len(t.Trouble) > 0 {
+		r.Troubled++
+	}
+	r.Moves += t.Moves
+	if t.Moves > 0 {
+		r.Moved++
+	} else if moves {
+		r.Unmoved++
+	}
+	lost, open := 0, false
+	for _, f := range t.Flows {
+		if f.Expected {
+			lost += f.Lost
+			open = open || (f.Open && f.Outbound)
+		}
+	}
+	r.Lost += lost
+	if lost == 0 {
+		r.Lossless++
+	}
+	if open {
+		r.Open++
+	}
+	for _, s := range t.Streams {
+		if s.Expected {
+			r.Streams++
+			if s.Survived {
+				r.Survived++
+			}
+		}
+	}
+	for _, c := range t.Connects {
+		if c.Expected {
+			r.Tried += c.Tried
+			r.Failed += c.Failed
+		}
+	}
+}
