@@ -52,7 +52,7 @@ type Check struct {
 	// Interface is the network interface of this machine that questions leave by (tcp, http, icmp). "" = the system chooses.
 	Interface string `yaml:"interface"`
 	// Fresh is how old the newest observation may be before the check says nothing. After loading it is never 0: without
-	// it, three intervals and a timeout.
+	// it, three intervals and the longest timeout of the group's checks.
 	Fresh time.Duration `yaml:"fresh"`
 }
 

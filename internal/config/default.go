@@ -38,19 +38,22 @@ func DefaultGroup() Group {
 	}
 }
 
-// DefaultCheck returns the settings of a check of the kind that does not say them. Reading a machine's state from Azure
-// takes longer than a packet there and back, so vm-status has more time; Meraki's cloud is asked more rarely still, because
-// an organization's requests are few, and what it says has been waited for in the cloud already.
+// DefaultCheck returns the settings of a check of the kind that does not say them. A packet there and back costs next to
+// nothing, so the data path is asked each second. A machine's state is read from Azure, which takes longer and is allowed
+// rarely; a command costs a process; Meraki's cloud is asked more rarely still, because an organization's requests are few,
+// and what it says has been waited for in the cloud already.
 func DefaultCheck(kind Kind) Check {
-	c := Check{Kind: kind, Interval: 10 * time.Second, Timeout: 2 * time.Second, ConfirmInterval: 2 * time.Second, Fall: 3, Rise: 2}
+	c := Check{Kind: kind, Interval: time.Second, Timeout: 500 * time.Millisecond, ConfirmInterval: 500 * time.Millisecond, Fall: 3, Rise: 2}
 	switch kind {
 	case KindVMStatus:
-		c.Timeout = 5 * time.Second
+		c.Interval, c.Timeout, c.ConfirmInterval = 10*time.Second, 5*time.Second, 2*time.Second
 	case KindHTTP:
 		c.Status = []int{200}
 	case KindMeraki:
 		c.Interval, c.Timeout, c.ConfirmInterval, c.Fall, c.Rise = 30*time.Second, 10*time.Second, 5*time.Second, 2, 1
-	case KindTCP, KindICMP, KindExec:
+	case KindExec:
+		c.Interval, c.Timeout, c.ConfirmInterval = 10*time.Second, 2*time.Second, 2*time.Second
+	case KindTCP, KindICMP:
 	default: // a kind that Validate refuses
 	}
 	return c
@@ -77,8 +80,8 @@ func (k Check) within(interval string) Check {
 // Complete returns the configuration with what follows from other settings filled in where it is empty: the preferred
 // member is the first, a tag value is the group's name, networks are read each minute, route
 // tables have their usual name, a group without checks reads vm-status, mail goes by STARTTLS, a
-// check is named after its kind and says nothing after three intervals and a timeout, a witness has 2 s or as much as the checks' interval allows,
-// a window is in UTC, the Meraki key is in its usual variable, a file store has its usual folder, and a blob store its usual
+// check is named after its kind and says nothing after three of its intervals and the group's longest timeout, a witness has
+// 2 s or as much as the checks' interval allows, a window is in UTC, the Meraki key is in its usual variable, a file store has its usual folder, and a blob store its usual
 // prefix, timeout and lease. Load and Import have done it.
 func (c Config) Complete() Config {
 	c.Meraki = c.Meraki.complete()
@@ -121,7 +124,7 @@ func (g Group) complete() Group {
 			k.Status = DefaultCheck(k.Kind).Status
 		}
 		if k.Fresh == 0 {
-			k.Fresh = k.usualFresh()
+			k.Fresh = g.usualFresh(*k)
 		}
 	}
 	if g.Witness.Timeout == 0 {
@@ -139,12 +142,20 @@ func (g Group) complete() Group {
 // utc is the time zone of a window that names none.
 const utc = "UTC"
 
-// usualFresh is three intervals and a timeout: two answers may be lost. It is 0 where these are no good durations.
-func (k Check) usualFresh() time.Duration {
+// usualFresh is three intervals of the check and the longest timeout of the group's: two answers may be lost, and one tick
+// asks all checks at once and waits for the slowest, by which a good answer must not become too old. It is 0 where these are
+// no good durations.
+func (g Group) usualFresh(k Check) time.Duration {
 	if k.Interval <= 0 || k.Interval > longest || k.Timeout <= 0 || k.Timeout > longest {
 		return 0
 	}
-	return 3*k.Interval + k.Timeout
+	wait := k.Timeout
+	for _, other := range g.Checks {
+		if other.Timeout <= longest {
+			wait = max(wait, other.Timeout)
+		}
+	}
+	return 3*k.Interval + wait
 }
 
 // witnessTimeout is the usual one, or as much as the interval of the data-path checks allows; 0 without a witness.

@@ -8,8 +8,12 @@ import (
 	"time"
 )
 
-// oldTimer is how often the old function ran.
-const oldTimer = 30 * time.Second
+// The old function ran every oldTimer, and waited oldDelay between its tries if nobody said otherwise. What asks so rarely can
+// be patient: a question on the data path has as long.
+const (
+	oldTimer = 30 * time.Second
+	oldDelay = 2 * time.Second
+)
 
 // Import returns the configuration that does what the old function app did with its variables, complete and valid, and
 // notes on what a person should know about the difference.
@@ -212,9 +216,9 @@ func (m *importer) check(g *Group) Check {
 		m.problem(name, monitor, "VMStatus or TCPPort")
 	}
 	k := DefaultCheck(kind)
-	k.Interval = oldTimer
+	k.Interval, k.Timeout = oldTimer, max(k.Timeout, oldDelay)
 	k.Fall = m.number("FWTRIES", k.Fall, maxCount)
-	k.ConfirmInterval = time.Duration(m.number("FWDELAY", int(k.ConfirmInterval/time.Second), 3600)) * time.Second
+	k.ConfirmInterval = time.Duration(m.number("FWDELAY", int(oldDelay/time.Second), 3600)) * time.Second
 	if k.ConfirmInterval > k.Interval {
 		k.Interval = k.ConfirmInterval
 		m.note("the checks' interval is %s, not %s, because the pause between tries must fit in", short(k.Interval), short(oldTimer))

@@ -102,7 +102,9 @@ func TestLoadTakesEmptySectionsAndAliases(t *testing.T) {
 	if got := c.Groups[1].Checks; got[1].Timeout != status.Timeout || got[3].Timeout != config.DefaultCheck(config.KindTCP).Timeout {
 		t.Errorf("the timeouts are %s and %s", got[1].Timeout, got[3].Timeout)
 	}
-	if diff := sameConfig(c.Groups[1].Checks[1], c.Groups[2].Checks[0]); diff != "" {
+	other := c.Groups[2].Checks[0]
+	other.Fresh = c.Groups[1].Checks[1].Fresh // which depends on the checks beside it
+	if diff := sameConfig(c.Groups[1].Checks[1], other); diff != "" {
 		t.Errorf("the alias gave another check:\n%s", diff)
 	}
 }

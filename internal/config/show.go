@@ -89,7 +89,7 @@ func (c Config) implied() Config {
 			if reflect.DeepEqual(named.complete().Checks, before) {
 				g.Checks[j].Name = ""
 			}
-			if k := &g.Checks[j]; k.Fresh == k.usualFresh() {
+			if k := &g.Checks[j]; k.Fresh == g.usualFresh(*k) {
 				k.Fresh = 0
 			}
 		}

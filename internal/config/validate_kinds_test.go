@@ -95,7 +95,7 @@ func TestValidateKinds(t *testing.T) {
 		{name: "meraki-too-often", change: kind(merakiAt, func(k *config.Check) {
 			k.Interval, k.Timeout, k.ConfirmInterval = 4999*time.Millisecond, time.Second, 1999*time.Millisecond
 		})},
-		{name: "fresh-before-the-next-answer", change: kind(icmpAt, func(k *config.Check) { k.Fresh = 12*time.Second - 1 })},
+		{name: "fresh-before-the-next-answer", change: kind(icmpAt, func(k *config.Check) { k.Fresh = k.Interval + k.Timeout - 1 })},
 		{name: "fresh-below-zero", change: kind(icmpAt, func(k *config.Check) { k.Fresh = -1 })},
 		{name: "fresh-for-ever", change: kind(icmpAt, func(k *config.Check) { k.Fresh = 2881 * time.Hour })},
 		{name: "echo-to-what-is-no-address", change: kind(icmpAt, func(k *config.Check) { k.Targets = targets("vmx-a.example", "fe80::1%eth0") })},
