@@ -1,34 +1,118 @@
 package outage
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
-// Log is what is known of the packets of one flow: when each was sent, and when it first
-// arrived. The zero value is an empty one. All times must come from one clock, best the
-// monotonic one of a single process. A Log is not safe for concurrent use.
-type Log struct{}
+// moment is how long before a failure the delays are looked at that say which packets
+// were on their way when it came.
+const moment = int64(time.Second)
 
-// Sent adds the next packet, sent at that time, and returns its number; the first is 0.
-// Packets are added in the order in which they are sent.
-func (l *Log) Sent(at time.Time) int { panic("not yet") }
+// Flow returns what a failure has cost the flow, as it looks at the end.
+//
+// A packet that was sent before the failure, but not longer before it than packets took
+// in the second before it, was on its way, and is lost by the failure. A packet that has
+// not arrived and was sent less than grace before the end is undecided, unless nothing
+// sent after a lost packet has arrived: then the outage is open, and the packet lost.
+func (l *Log) Flow(failed, end time.Time, grace time.Duration) Flow {
+	f := Flow{Sent: l.next, Duplicates: l.duplicates, Reordered: l.reordered, Worst: Seconds(l.worst)}
+	if l.next == 0 {
+		return f
+	}
+	var onWay int64
+	failure := int64(failed.Sub(l.origin))
+	f.Delay, onWay = l.delays(failure)
 
-// Arrived notes that a packet has arrived. It reports false for a number that was never
-// sent, which changes nothing.
-func (l *Log) Arrived(number int, at time.Time) bool { panic("not yet") }
+	decided := int64(end.Sub(l.origin)) - int64(grace)
+	f.Open = l.open(decided)
+	var first, last, after int64 // when they were sent: the first and last lost, and the one after
+	previous, through := 0, 0    // the last lost, and the last of all that are missing after it
+	for m := range l.lost {
+		undecided := m.sent > decided && !f.Open
+		if f.Lost > 0 && m.number == through+1 {
+			through, after = m.number, m.after
+		}
+		switch {
+		case undecided:
+			f.Undecided++
+			continue
+		case m.sent+onWay < failure:
+			f.Early++
+			continue
+		}
+		if f.Lost == 0 {
+			first = m.sent
+		}
+		if f.Lost == 0 || m.number != previous+1 {
+			f.Bursts++
+		}
+		f.Lost++
+		previous, through, last, after = m.number, m.number, m.sent, m.after
+	}
+	if f.Lost == 0 {
+		return f
+	}
+	if f.Open {
+		after = max(int64(end.Sub(l.origin)), last)
+	} else if through+1 >= l.first {
+		_, after = l.packet(through + 1)
+	}
+	f.FirstLost, f.LastLost = new(Seconds(first-failure)), new(Seconds(last-failure))
+	f.Outage = Seconds(after - first)
+	return f
+}
 
-// Forget drops what was noted of single packets that were sent before the mark, except
-// of those that are lost. Counts stay exact; the usual delay is that of what was kept.
-func (l *Log) Forget(mark time.Time) { panic("not yet") }
+// lost yields the packets that have not arrived, by number. The field after is only set for
+// those whose next packet is forgotten.
+func (l *Log) lost(yield func(gone) bool) {
+	for _, g := range l.gone {
+		if !yield(g) {
+			return
+		}
+	}
+	for n := l.first; n < l.next; n++ {
+		if took, sent := l.packet(n); took == 0 && !yield(gone{number: n, sent: sent}) {
+			return
+		}
+	}
+}
 
-// Worst returns the longest delay of a packet that arrived.
-func (l *Log) Worst() time.Duration { panic("not yet") }
+// open reports whether the last packet that is decided, and all after it, have not arrived.
+func (l *Log) open(decided int64) bool {
+	if l.beyond == l.next {
+		return false
+	}
+	// All from beyond on have not arrived; they are sorted by when they were sent.
+	if l.beyond >= l.first {
+		_, sent := l.packet(l.beyond)
+		return sent <= decided
+	}
+	i, _ := l.missing(l.beyond)
+	return l.gone[i].sent <= decided
+}
 
-// Unbroken looks at the newest packet that has arrived and at those sent before it. It
-// returns when the newest one arrived, and when the oldest was sent after which all
-// arrived; it looks no further back than that time before the newest. Both are zero if
-// nothing has arrived.
-func (l *Log) Unbroken(back time.Duration) (newest, since time.Time) { panic("not yet") }
+// delays returns the median delay of the packets that are kept and have arrived, and the
+// longest of those that arrived in the second before the failure.
+func (l *Log) delays(failure int64) (usual Seconds, onWay int64) {
+	var all []int32
+	for n := l.first; n < l.next; n++ {
+		took, sent := l.packet(n)
+		if took == 0 {
+			continue
+		}
+		all = append(all, took)
+		delay := micros(took)
+		if arrived := sent + delay; arrived <= failure && arrived > failure-moment {
+			onWay = max(onWay, delay)
+		}
+	}
+	if len(all) == 0 {
+		return 0, onWay
+	}
+	slices.Sort(all)
+	return Seconds(micros(all[(len(all)-1)/2])), onWay
+}
 
-// Flow returns what the failure has cost. Packets that have not arrived, and were sent less
-// than grace before the end, are undecided, unless nothing at all has arrived since a
-// packet that is lost: then the outage is open.
-func (l *Log) Flow(failed, end time.Time, grace time.Duration) Flow { panic("not yet") }
+// micros returns the delay of a packet that has arrived, in nanoseconds.
+func micros(took int32) int64 { return int64(took-1) * int64(time.Microsecond) }

@@ -121,7 +121,6 @@ func Summary(r Report) []Row {
 	for _, m := range r.Modes {
 		modes, moves[m.Name] = append(modes, m.Name), m.Moves
 	}
-	type cell struct{ setting, mode string }
 	trials := map[cell][]Trial{}
 	for _, t := range r.Trials {
 		c := cell{t.Setting, t.Mode}
@@ -186,15 +185,15 @@ func (r *Row) count(t Trial, moves bool) {
 	} else if moves {
 		r.Unmoved++
 	}
-	lost, open := 0, false
+	lost, sent, open := 0, 0, false
 	for _, f := range t.Flows {
 		if f.Expected {
-			lost += f.Lost
+			lost, sent = lost+f.Lost, sent+f.Sent
 			open = open || (f.Open && f.Outbound)
 		}
 	}
 	r.Lost += lost
-	if lost == 0 {
+	if lost == 0 && sent > 0 {
 		r.Lossless++
 	}
 	if open {
