@@ -72,8 +72,11 @@ func Judge(r Report, w Wanted) []Finding {
 	if slices.Contains(w.Modes, ModePlanned) {
 		found = append(found, j.planned())
 	}
+	if modes := j.staying(); len(modes) > 0 {
+		found = append(found, j.stays(modes))
+	}
 	// The last one counts the trials of what those before it have judged.
-	return append(found, j.stays(), j.trouble(), j.runs())
+	return append(found, j.trouble(), j.runs())
 }
 
 // cell is a setting and a mode.
@@ -199,7 +202,7 @@ func (j judge) gain() Finding {
 	case ours.Outage.N == 0 || seed.Outage.N == 0:
 		return Finding{Promise: promise, Measured: notMeasured}
 	case ours.Open > 0:
-		return Finding{Promise: promise, Measured: fmt.Sprintf("%d outages of the defaults had not ended", ours.Open)}
+		return Finding{Promise: promise, Measured: fmt.Sprintf("%s of the defaults had not ended", times(ours.Open, "outage"))}
 	case seed.Outage.Median <= 0:
 		return Finding{Promise: promise, Measured: "the seed's settings had no outage"}
 	}
