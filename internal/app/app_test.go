@@ -134,6 +134,33 @@ func TestTickMovesTheRoutesOfADeadMember(t *testing.T) {
 	})
 }
 
+// One tick asks all checks at once. What a quick one has found is not too old when a slow one ends.
+func TestTickCountsAQuickCheckBesideASlowOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, azuresim.TwoRegionsOptions{})
+		quick := config.DefaultCheck(config.KindTCP)
+		quick.Port = 443
+		slow := quick
+		slow.Interval, slow.Timeout, slow.ConfirmInterval = 10*time.Second, 5*time.Second, 2*time.Second
+		w.config.Groups[0].Checks, w.config.Groups[0].Vote = []config.Check{quick, slow}, config.VoteAll
+		w.config = w.config.Complete()
+		a := w.open(t)
+		if r := a.Tick(t.Context(), "emea", controller.Request{}); r.State() != controller.Agreed {
+			t.Fatalf("first tick is %s: %v %v", r.State(), r.Err(), r.Warnings)
+		}
+		if err := w.Hang("vmx-a"); err != nil {
+			t.Fatal(err)
+		}
+		r := a.Tick(t.Context(), "emea", controller.Request{})
+		if r.Decision.Reason != decide.ReasonActiveDown || r.Err() != nil {
+			t.Errorf("tick after the failure is %s, reason %s: %v %v", r.State(), r.Decision.Reason, r.Err(), r.Health)
+		}
+		if got := w.hops(t); got["10.2.0.4"] != 15 || len(got) != 1 {
+			t.Errorf("next hops = %v, want 15 routes at 10.2.0.4", got)
+		}
+	})
+}
+
 func TestTickOfAGroupThatIsNot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newWorld(t, azuresim.TwoRegionsOptions{}).open(t).Tick(t.Context(), "apac", controller.Request{})
