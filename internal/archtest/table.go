@@ -114,7 +114,7 @@ func House() Table {
 		// What sends and counts packets.
 		{Package: "traffic", May: "outage", Traits: Clock | Owned},
 		// The programs that move routes, each with its settings, and what they say they did.
-		{Package: "contender", May: "azuresim config funchost outage", Tests: "funczip", Traits: Clock | Owned},
+		{Package: "contender", May: "azuresim config deploy/functions funchost outage", Tests: "appliance decide probe", Traits: Clock | Owned},
 		// The results, and their pictures.
 		{Package: "outage", Traits: Pure | Owned},
 		{Package: "labreport", May: "outage", Traits: Owned},
@@ -124,7 +124,8 @@ func House() Table {
 		// Tests with Microsoft's typed clients, which take minutes to compile.
 		{Package: "vendortest", Tests: "appliance azure azuresim controller decide lease probe route store", Traits: Clock | TestSDK},
 
-		// The package of the Functions app, and the command that writes it.
+		// The package of the Functions app: what is in it beside the program, and the command that writes it.
+		{Package: "deploy/functions"},
 		{Package: "funczip"},
 		{Package: "deploy/functions/pack", May: "funczip"},
 		// The template of the Deploy to Azure button; its tests deploy it and tick with it.
