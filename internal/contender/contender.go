@@ -55,7 +55,8 @@ type Place struct {
 	// Calls says how many requests Azure has answered so far: the only way to see that a
 	// Command works. Nil is never.
 	Calls func() int
-	// Log gets a line for all that is done here; the programs' own logs are in Dir.
+	// Log gets a line for all that is done here, from several goroutines at once; the
+	// programs' own logs are in Dir. Nil is nowhere.
 	Log io.Writer
 }
 
@@ -78,8 +79,11 @@ type Contender struct {
 	// and then for a while in which it is not.
 	Steady time.Duration
 
-	configure func(Place) config.Config
+	// launch starts the program; configure is for hopguard only, argv for a Command.
 	launch    func(context.Context, Contender, Place) (driver, error)
+	configure func(Place) config.Config
+	argv      []string
+	timer     time.Duration // of the function app
 }
 
 // driver is one program that runs.
@@ -102,16 +106,6 @@ type Moments struct {
 	// Accepted and Succeeded are stages of the writes, Effective when a network interface
 	// was seen to use them.
 	Accepted, Succeeded, Effective time.Time
-}
-
-// All returns the settings of hopguard: defaults, fast, seed and functions.
-func All() []Contender {
-	return nil
-}
-
-// Command returns any other program, which is told where it is by its environment.
-func Command(name string, argv []string) Contender {
-	return Contender{Setting: outage.Setting{Name: name, Title: name}}
 }
 
 // Config returns the configuration that hopguard gets at a place; ErrUnsupported for a

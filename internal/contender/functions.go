@@ -1,0 +1,279 @@
+package contender
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"hopguard/deploy/functions"
+	"hopguard/internal/funchost"
+)
+
+// handler is hopguard as the custom handler of a function app, under a stand-in for the
+// host of Azure Functions that fires its timers in real time.
+type handler struct {
+	place   Place
+	host    *funchost.Host
+	cancel  context.CancelFunc
+	running sync.WaitGroup
+	done    chan struct{} // closed when the host has stopped; err is known then
+	err     error
+	told    sync.Once
+	failure error // of stop; known after told
+}
+
+// functionKey opens the front door of the app, which is reached only from here.
+const functionKey = "key"
+
+// startApp unpacks the package of the app and starts its host.
+func startApp(ctx context.Context, c Contender, p Place) (driver, error) {
+	if err := p.check(); err != nil {
+		return nil, err
+	}
+	root := filepath.Join(p.Dir, "app")
+	if err := unpack(root, p.Program); err != nil {
+		return nil, err
+	}
+	if err := writeConfig(c.configure(p), filepath.Join(root, "hopguard.yaml")); err != nil {
+		return nil, err
+	}
+	settings := map[string]string{
+		"AzureWebJobsStorage": "UseDevelopmentStorage=true", secretVariable: string(p.Secret),
+		"HOPGUARD_FUNCTIONS_SCHEDULE": fmt.Sprintf("*/%d * * * * *", int(c.timer.Seconds())),
+	}
+	for _, v := range p.environment() {
+		name, value, _ := strings.Cut(v, "=")
+		settings[name] = value
+	}
+	host, err := funchost.Start(ctx, funchost.Options{Root: root, Settings: settings, Worker: worker{p}, Key: functionKey})
+	if err != nil {
+		return nil, err
+	}
+	h := &handler{place: p, host: host, done: make(chan struct{})}
+	ctx, h.cancel = context.WithCancel(context.WithoutCancel(ctx)) // it bounds the start only
+	h.running.Go(func() {
+		defer close(h.done)
+		h.err = host.Run(ctx)
+	})
+	return h, nil
+}
+
+// unpack makes the folder of the app: what is deployed, with the program as its handler.
+func unpack(root, program string) error {
+	program, err := filepath.Abs(program)
+	if err == nil {
+		err = os.CopyFS(root, functions.Files)
+	}
+	if err == nil {
+		err = os.Symlink(program, filepath.Join(root, "handler"))
+	}
+	if err != nil {
+		return fmt.Errorf("unpack the function app: %w", err)
+	}
+	return nil
+}
+
+// worker starts handlers at a place.
+type worker struct{ place Place }
+
+// Start implements [funchost.Worker].
+func (w worker) Start(c funchost.Command) (funchost.Instance, error) {
+	cmd := exec.Command(c.Path, c.Args...) //nolint:noctx // it is killed, not cancelled
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr, cmd.WaitDelay = c.Dir, c.Env, c.Stdout, c.Stderr, drainTime
+	cmd.SysProcAttr = ownGroup()
+	if err := w.place.Start(cmd); err != nil {
+		return nil, err
+	}
+	w.place.say("handler started as process %d", cmd.Process.Pid)
+	return &instance{cmd: cmd, Transport: &http.Transport{DialContext: w.place.Dial}}, nil
+}
+
+// instance is one process of the handler.
+type instance struct {
+	*http.Transport
+	cmd *exec.Cmd
+}
+
+// Kill implements [funchost.Instance].
+func (i *instance) Kill() { _ = signalAll(i.cmd.Process, syscall.SIGKILL) } // it may have ended
+
+// Wait implements [funchost.Instance].
+func (i *instance) Wait() int {
+	defer i.CloseIdleConnections()
+	if err := i.cmd.Wait(); err != nil {
+		if _, ok := errors.AsType[*exec.ExitError](err); !ok {
+			return -1
+		}
+	}
+	return i.cmd.ProcessState.ExitCode()
+}
+
+func (h *handler) ended() <-chan struct{} { return h.done }
+
+// stop kills the handler, as the platform does.
+func (h *handler) stop() error {
+	h.told.Do(func() {
+		select {
+		case <-h.done:
+			h.failure = h.gone()
+		default:
+		}
+		h.cancel()
+		h.running.Wait()
+		h.host.Close()
+		h.failure = errors.Join(h.failure, h.writeLog())
+	})
+	return h.failure
+}
+
+// writeLog leaves the host's log in Dir.
+func (h *handler) writeLog() error {
+	var text bytes.Buffer
+	for _, l := range h.host.Log() {
+		fmt.Fprintf(&text, "%s %s\n", l.Level, l.Text)
+	}
+	return os.WriteFile(filepath.Join(h.place.Dir, "functions.log"), text.Bytes(), fs.FileMode(0o600))
+}
+
+func (h *handler) gone() error { return fmt.Errorf("the function app has stopped: %w", h.err) }
+
+// ready waits until an invocation has stored that all is well, and then asks as a person would.
+func (h *handler) ready(ctx context.Context) error {
+	err := until(ctx, h.done, h.gone, func() (bool, string, error) {
+		rec, err := h.place.readRecord()
+		if err != nil || !rec.up() {
+			return false, fmt.Sprintf("a record of epoch %d", rec.Epoch), err
+		}
+		body, err := h.call(ctx, http.MethodGet, "/api/status", "")
+		if err != nil {
+			return false, "", err
+		}
+		r, ok, err := onlyGroup(body)
+		if err != nil || !ok {
+			return false, "no group", err
+		}
+		done, seen := r.steady()
+		return done, seen, nil
+	})
+	if err != nil {
+		return fmt.Errorf("wait until the function app is ready: %w", err)
+	}
+	return nil
+}
+
+// call makes a request of somebody who has the key.
+func (h *handler) call(ctx context.Context, method, target, body string) ([]byte, error) {
+	r, err := http.NewRequestWithContext(ctx, method, "https://app.example"+target, strings.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("X-Functions-Key", functionKey)
+	resp := h.host.HTTP(r)
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s %s: %d %s", method, target, resp.StatusCode, answer)
+	}
+	return answer, err
+}
+
+// order calls the function Failover.
+func (h *handler) order(ctx context.Context, member string) error {
+	body, err := json.Marshal(map[string]string{"to": member, "note": planned})
+	if err != nil {
+		return err
+	}
+	answer, err := h.call(ctx, http.MethodPost, "/api/failover", string(body))
+	if err != nil {
+		return fmt.Errorf("switch to %s: %w", member, err)
+	}
+	_, err = obeyed(answer, member)
+	return err
+}
+
+// line is one line of hopguard's log.
+type line struct {
+	Time     time.Time
+	Msg      string
+	Member   string
+	Resource string
+	Stage    string
+	Outcome  string
+}
+
+// lines are those of the handler's log.
+func (h *handler) lines() []line {
+	var list []line
+	for _, l := range h.host.Log() {
+		var one line
+		if json.Unmarshal([]byte(l.Text), &one) == nil {
+			list = append(list, one)
+		}
+	}
+	return list
+}
+
+func (h *handler) moments(_ context.Context, since time.Time) (Moments, error) {
+	rec, err := h.place.readRecord()
+	if err != nil {
+		return Moments{}, err
+	}
+	t, ok := rec.newest(since)
+	if !ok {
+		return Moments{}, nil
+	}
+	m := Moments{Detected: rec.fell(t.From), Decided: t.At}
+	at := map[string]Moments{} // by table, of the first write that succeeded
+	for _, l := range h.lines() {
+		if l.Msg != "write" || l.Time.Before(t.At) {
+			continue
+		}
+		w := at[l.Resource]
+		switch {
+		case l.Stage == "effective":
+			m.Effective = later(m.Effective, l.Time)
+		case !w.Succeeded.IsZero(): // what comes later is a repair
+		case l.Stage == "accepted":
+			w.Accepted = l.Time
+		case l.Stage == "succeeded":
+			w.Succeeded = l.Time
+		}
+		at[l.Resource] = w
+	}
+	for _, w := range at {
+		if !w.Succeeded.IsZero() {
+			m.Accepted, m.Succeeded = later(m.Accepted, w.Accepted), later(m.Succeeded, w.Succeeded)
+		}
+	}
+	return m.since(since), nil
+}
+
+func (h *handler) moves(context.Context) (int, error) {
+	rec, err := h.place.readRecord()
+	return rec.moves(), err
+}
+
+func (h *handler) probes(context.Context) (made, failed int, err error) {
+	for _, l := range h.lines() {
+		if l.Msg != "probe" || l.Member == "" { // the witness is no member
+			continue
+		}
+		made++
+		if l.Outcome == "fail" {
+			failed++
+		}
+	}
+	return made, failed, nil
+}

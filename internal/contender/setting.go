@@ -1,0 +1,172 @@
+package contender
+
+import (
+	"path/filepath"
+	"time"
+
+	"hopguard/internal/config"
+	"hopguard/internal/outage"
+)
+
+// Names of the settings.
+const (
+	Defaults  = "defaults"
+	Fast      = "fast"
+	Seed      = "seed"
+	Functions = "functions"
+)
+
+// timer is how often the function app's timer fires.
+const timer = 30 * time.Second
+
+// All returns the settings of hopguard: defaults, fast, seed and functions, in this order.
+func All() []Contender {
+	watch := config.Default().Functions.Watch
+	return []Contender{
+		daemon(Defaults, "hopguard, its defaults", defaults),
+		daemon(Fast, "hopguard, fast profile", fast),
+		daemon(Seed, "hopguard, set as the old function", seed),
+		app(Functions, "hopguard on Azure Functions, timer "+timer.String()+", watch "+watch.String(), defaults, timer, watch),
+	}
+}
+
+// daemon is hopguard run.
+func daemon(name, title string, set func(*config.Config, Place)) Contender {
+	c := Contender{configure: configured(set), launch: startDaemon}
+	g := c.group()
+	c.Setting = outage.Setting{Name: name, Title: title, Checks: words(g), Bound: outage.Seconds(bound(g)), Sees: sees(g)}
+	return c
+}
+
+// app is hopguard as the handler of a function app. What fails when the watch of one
+// invocation has just ended is seen after the pause until the next timer.
+func app(name, title string, set func(*config.Config, Place), timer, watch time.Duration) Contender {
+	c := Contender{timer: timer, launch: startApp, configure: configured(func(c *config.Config, p Place) {
+		set(c, p)
+		c.Functions.Watch, c.API.Listen = watch, ""
+		c.Log.Level = config.LevelDebug // the only place where it says when a write was accepted, and what was asked
+	})}
+	g := c.group()
+	c.Setting = outage.Setting{Name: name, Title: title, Checks: words(g), Bound: outage.Seconds(timer - watch + bound(g)), Sees: sees(g)}
+	return c
+}
+
+// group is the group at no place: its checks have no targets.
+func (c Contender) group() config.Group { return c.configure(Place{}).Groups[0] }
+
+// configured returns a configuration for a place with the checks of a setting.
+func configured(set func(*config.Config, Place)) func(Place) config.Config {
+	return func(p Place) config.Config {
+		c := config.Default()
+		c.Azure.Endpoint, c.Azure.Authority, c.Azure.Audience, c.Azure.CAFile = p.Endpoint, p.Endpoint, audience, p.CA
+		c.Azure.Credential, c.Azure.TenantID, c.Azure.ClientID = config.CredentialClientSecret, p.Tenant, p.ClientID
+		c.Azure.ClientSecretEnv = secretVariable
+		c.Store = config.Store{Kind: config.StoreFile, Path: filepath.Join(p.Dir, recordFolder)}
+		if p.Listen.IsValid() {
+			c.API.Listen = p.Listen.String()
+		}
+		g := config.DefaultGroup()
+		g.Name, g.Routes.Tag = p.Group, p.Tag
+		for _, m := range p.Members {
+			g.Members = append(g.Members, config.Member{Name: m.Name, VM: config.ResourceID(m.VM)})
+		}
+		c.Groups = []config.Group{g}
+		set(&c, p)
+		return c.Complete()
+	}
+}
+
+const (
+	// audience is what tokens are for, wherever Azure is.
+	audience = "https://management.azure.com"
+	// secretVariable holds the secret: it is in no file.
+	secretVariable = "AZURE_CLIENT_SECRET"
+	// recordFolder is where the record is, below Place.Dir.
+	recordFolder = "state"
+)
+
+// defaults are what docs/configuration.md recommends, with all times as hopguard has them:
+// the power state, a connection through each member, and a witness. One that fails is enough.
+func defaults(c *config.Config, p Place) {
+	g := &c.Groups[0]
+	g.Checks = []config.Check{config.DefaultCheck(config.KindVMStatus), tcp(p)}
+	g.Vote = config.VoteAny
+	g.Witness.Targets = p.Witness
+}
+
+// The fast profile: see fast.
+const (
+	fastInterval = 100 * time.Millisecond
+	fastTimeout  = 75 * time.Millisecond
+	fastFall     = 3
+	fastStatus   = 2 * time.Second
+)
+
+// fast asks by ping and by a connection through each member, ten times a second, and
+// believes a failure when both have failed three times in a row, 75 ms apart: 400 ms by the formula,
+// of which a check uses 100 + 2 x 75 + 75 = 325 ms at most. The timeout has
+// to be well above the round trip through the further member.
+//
+// What that costs in false alarms, with p the share of probes that packets lost at random fail: of
+// 1 % each way, p = 1 - 0.99^2 = 0.02, and 0.04 where two links lose. One check falls
+// when a probe and the two after it fail: L = 10/s x p^3. It is up again after two passes,
+// the first of which comes within an interval: it stays down for D = 0.15 s or so. One
+// check alone would be down 0.14 times in 30 minutes at p = 0.02, and 1.2 times at
+// 0.04, which is too often. Two that fail independently are down together
+//
+//	2 x L^2 x D x 1800 s = 3.5e-6 times at p = 0.02, and 2.2e-4 times at p = 0.04
+//
+// in 30 minutes, below 0.01 by far. FalseAlarms is this arithmetic; a test compares it
+// with the schedule in virtual time.
+//
+// The third voice is vm-status: two of three must say down. It cannot lose packets of the
+// data path, and while Azure does not answer it says nothing, so the other two decide
+// alone; a machine that Azure calls stopped needs only one of the other two.
+func fast(c *config.Config, p Place) {
+	g := &c.Groups[0]
+	quick := func(k config.Check) config.Check {
+		k.Interval, k.Timeout, k.ConfirmInterval, k.Fall = fastInterval, fastTimeout, fastTimeout, fastFall
+		return k
+	}
+	ping := config.DefaultCheck(config.KindICMP)
+	ping.Targets = map[string]string{}
+	for _, m := range p.Members {
+		ping.Targets[m.Name] = m.Ping.String()
+	}
+	status := config.DefaultCheck(config.KindVMStatus)
+	status.Interval, status.Timeout, status.ConfirmInterval = fastStatus, fastStatus/2, fastStatus/2
+	g.Checks = []config.Check{status, quick(tcp(p)), quick(ping)}
+	g.Vote, g.Quorum = config.VoteQuorum, 2
+	g.Witness.Targets = p.Witness
+}
+
+// FalseAlarms returns how often, on average, two checks of a member are down together in
+// a time, if each probe of either fails by chance with the probability p: see fast. It is
+// good for small p.
+func FalseAlarms(k config.Check, p float64, in time.Duration) float64 {
+	falls := 1 / k.Interval.Seconds()
+	for range k.Fall {
+		falls *= p
+	}
+	down := k.Interval.Seconds()/2 + float64(k.Rise-1)*k.ConfirmInterval.Seconds() + k.Timeout.Seconds()/2
+	return 2 * falls * falls * down * in.Seconds()
+}
+
+// tcp asks by a connection to what is behind each member.
+func tcp(p Place) config.Check {
+	k := config.DefaultCheck(config.KindTCP)
+	k.Targets = map[string]string{}
+	for _, m := range p.Members {
+		k.Targets[m.Name] = m.Through.String()
+	}
+	return k
+}
+
+// seed does what the old function did: the power state every 30 s, three tries two
+// seconds apart, one table after the other.
+func seed(c *config.Config, _ Place) {
+	k := config.DefaultCheck(config.KindVMStatus)
+	k.Interval, k.ConfirmInterval, k.Fall = timer, 2*time.Second, 3
+	c.Groups[0].Checks = []config.Check{k}
+	c.Azure.Parallel = 1
+}
