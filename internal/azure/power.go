@@ -103,7 +103,7 @@ func (c *Client) PowerState(ctx context.Context, vm appliance.ResourceID) (strin
 
 // listedState returns the state that the subscription's list has for the VM.
 func (c *Client) listedState(ctx context.Context, vm appliance.ResourceID) (string, bool, error) {
-	l := c.power.of(vm.Subscription())
+	l, asked := c.power.of(vm.Subscription()), time.Now()
 	if err := l.turn.enter(ctx); err != nil {
 		return "", false, err
 	}
@@ -112,7 +112,9 @@ func (c *Client) listedState(ctx context.Context, vm appliance.ResourceID) (stri
 	if now.Before(l.noStates) {
 		return "", false, nil
 	}
-	if l.began.IsZero() || now.Sub(l.began) >= shareStates {
+	// One that began while this one waited is good, however long it took: otherwise all
+	// who wait would list one after the other as soon as a list takes longer than that.
+	if l.began.Before(asked) && now.Sub(l.began) >= shareStates {
 		l.began = now
 		l.states, l.err = c.listStates(ctx, vm.Subscription())
 		if l.err == nil && len(l.states) == 0 {

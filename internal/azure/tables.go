@@ -110,13 +110,13 @@ func (c *Client) Tables(ctx context.Context, selection route.Selection) ([]route
 func (c *Client) listTables(ctx context.Context, subscription string) ([]tableItem, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, tablesWait, fmt.Errorf("not complete within %s", tablesWait))
 	defer cancel()
-	l := c.tables.of(subscription)
+	l, asked := c.tables.of(subscription), time.Now()
 	if err := l.turn.enter(ctx); err != nil {
 		return nil, err
 	}
 	defer l.turn.leave()
 	now := time.Now()
-	if items, ok := l.young(now); ok {
+	if items, ok := l.young(asked, now); ok {
 		return items, nil
 	}
 	var items []tableItem
@@ -140,10 +140,13 @@ func (c *Client) listTables(ctx context.Context, subscription string) ([]tableIt
 	return items, nil
 }
 
-func (l *tableList) young(now time.Time) ([]tableItem, bool) {
+// young returns the newest list if it will do for somebody who has asked then: one
+// that began while he waited does, however long it took. Otherwise all who wait would
+// list one after the other as soon as a list takes longer than shareFor.
+func (l *tableList) young(asked, now time.Time) ([]tableItem, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.items, !l.began.IsZero() && now.Sub(l.began) < shareFor
+	return l.items, !l.began.IsZero() && (!l.began.Before(asked) || now.Sub(l.began) < shareFor)
 }
 
 // Table reads one route table by its id, which is what to trust after a write.
