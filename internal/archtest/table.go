@@ -170,6 +170,7 @@ func owners() map[string]owner {
 		"github.com/prometheus/": {"metrics", "metrics are a view of the journal"},
 		"github.com/wneessen/":   {"notify", "mail is one of several targets"},
 		"github.com/emersion/":   {"notify", "a mail server is for the tests of mail"},
+		"github.com/go-analyze/": {"labreport", "plots are drawn where results are shown"},
 	}
 }
 

@@ -1,0 +1,220 @@
+package labreport
+
+import (
+	"fmt"
+	"html/template"
+	"strings"
+	"time"
+
+	"hopguard/internal/outage"
+)
+
+// stripCaption says how to read the dots.
+const stripCaption = "Each dot is one run. The thick line is the median, the dashed one the 95th percentile; a cross is an outage that had not ended when its run did. The axis is logarithmic."
+
+// viewOf shows a mode.
+func viewOf(m outage.Mode, cells []cell, sc scale, prefix string) (modeView, error) {
+	v := modeView{ID: prefix + m.Name, Title: named(m.Title, m.Name)}
+	var err error
+	if v.Strip, err = drawn(stripPlot("Outage of each run: "+v.Title, cells, sc), stripCaption); err != nil {
+		return modeView{}, err
+	}
+	if p, ok := mediansPlot(cells); ok {
+		f, err := drawn(p, "The trial with the median outage of each setting, all on one axis.")
+		if err != nil {
+			return modeView{}, err
+		}
+		v.Medians = &f
+	}
+	for _, c := range cells {
+		w, err := c.view()
+		if err != nil {
+			return modeView{}, err
+		}
+		v.Cells = append(v.Cells, w)
+	}
+	return v, nil
+}
+
+// stripPlot has a row for each cell.
+func stripPlot(title string, cells []cell, sc scale) plot {
+	p := plot{Title: title, Name: "outage", Scale: sc}
+	for _, c := range cells {
+		p.Rows = append(p.Rows, c.strip().row(short(c.Setting.Title, c.Setting.Name), c.note(), sc))
+	}
+	return p
+}
+
+// mediansPlot has a time line for each cell in which traffic was moved: that of the trial
+// with the median outage. It reports false if there are less than two.
+func mediansPlot(cells []cell) (plot, bool) {
+	longest, rows := time.Duration(0), []row{legend()}
+	for _, c := range cells {
+		if m, ok := c.median(); ok {
+			longest = max(longest, last(m.Line))
+		}
+	}
+	sc := linear(longest)
+	for _, c := range cells {
+		if m, ok := c.median(); ok {
+			rows = append(rows, lineRow(short(c.setting(), c.Setting.Name), "trial "+number(m.Number)+", the median one", m.Line, sc, true))
+		}
+	}
+	title := "Time lines of the median trials"
+	if len(cells) > 0 {
+		title += ": " + cells[0].mode()
+	}
+	return plot{Title: title, Name: sinceFailure, Scale: sc, Rows: rows}, len(rows) > 2
+}
+
+// note is what stands below the name of a row.
+func (c cell) note() string {
+	switch {
+	case !c.tried(), c.never():
+		return ""
+	case c.Row.Outage.N == 0:
+		return counted(len(c.Trials), "run", "runs")
+	}
+	return "median " + plain(c.figure(c.Row.Outage.Median, c.Row.Outage.N)) + ", " + counted(len(c.Trials), "run", "runs")
+}
+
+// view shows a cell.
+func (c cell) view() (cellView, error) {
+	v := cellView{ID: c.Mode.Name + "-" + c.Setting.Name, Title: c.setting(), Mode: c.mode(),
+		Tried: c.tried(), Never: c.never(), Runs: len(c.Trials), RunsText: counted(len(c.Trials), "run", "runs"),
+		Summary: "All " + counted(len(c.Trials), "trial", "trials")}
+	if !v.Tried {
+		return v, nil
+	}
+	o, in := c.Row.Outage, c.Row.Inbound
+	for _, s := range []outage.Seconds{o.Min, o.Median, o.P95, o.Max} {
+		v.Outage = append(v.Outage, c.figure(s, o.N))
+	}
+	v.Outage = append(v.Outage, value(in.Median, in.N), value(in.P95, in.N))
+	d, own, over := c.Row.Detection, c.Row.Own, c.Row.Overhead
+	bound := absent
+	if c.Setting.Bound > 0 {
+		bound = column(c.Setting.Bound.Duration())
+	}
+	v.Parts = []string{value(d.Median, d.N), value(d.P95, d.N), bound, value(own.Median, own.N), value(own.P95, own.N), value(over.P95, over.N)}
+	v.TCP = c.tcp()
+	return v, c.times(&v)
+}
+
+// tcp says what became of connections: streams that survived, their longest stall, new
+// connections that failed, and the slowest one that was made.
+func (c cell) tcp() []string {
+	var stall, slowest time.Duration
+	for _, t := range c.Trials {
+		for _, s := range t.Streams {
+			if s.Expected && s.Survived {
+				stall = max(stall, s.Stall.Duration())
+			}
+		}
+		for _, s := range t.Connects {
+			if s.Expected {
+				slowest = max(slowest, s.Slowest.Duration())
+			}
+		}
+	}
+	out := []string{absent, absent, absent, absent}
+	if c.Row.Streams > 0 {
+		out[0], out[1] = number(c.Row.Survived)+" of "+number(c.Row.Streams), column(stall)
+	}
+	if c.Row.Tried > 0 {
+		out[2], out[3] = number(c.Row.Failed)+" of "+number(c.Row.Tried), column(slowest)
+	}
+	return out
+}
+
+// times adds the time lines of the trials in which traffic was moved.
+func (c cell) times(v *cellView) error {
+	m, ok := c.median()
+	if !ok {
+		return nil
+	}
+	sc := linear(last(m.Line))
+	title := fmt.Sprintf("Time line of the median trial: %s, %s", c.mode(), c.setting())
+	f, err := drawn(plot{Title: title, Name: sinceFailure, Scale: sc,
+		Rows: []row{legend(), lineRow("trial "+number(m.Number), "the median one", m.Line, sc, true)}}, told(m.Line))
+	if err != nil {
+		return err
+	}
+	v.Median = &f
+	all := plot{Title: fmt.Sprintf("Time line of each trial: %s, %s", c.mode(), c.setting()), Name: sinceFailure, Rows: []row{legend()}}
+	longest := time.Duration(0)
+	for _, t := range c.lines() {
+		longest = max(longest, last(t.Line))
+	}
+	all.Scale = linear(longest)
+	for _, t := range c.lines() {
+		all.Rows = append(all.Rows, lineRow("trial "+number(t.Number), "", t.Line, all.Scale, false))
+	}
+	each, err := drawn(all, "Each trial in which traffic was moved.")
+	if err != nil {
+		return err
+	}
+	v.All = &each
+	for _, t := range c.Trials {
+		l := lineView{Trial: t, Outage: absent, Median: t.Number == m.Number}
+		if r, ok := runOf(t); ok {
+			l.Outage = column(r.Outage)
+			if r.Open {
+				l.Outage = "≥ " + l.Outage
+			}
+		}
+		n := 0
+		for _, f := range t.Flows {
+			if f.Expected {
+				n += f.Lost
+			}
+		}
+		l.Packets = number(n)
+		v.Lines = append(v.Lines, l)
+	}
+	return nil
+}
+
+// sinceFailure is the axis of all time lines.
+const sinceFailure = "since the failure began"
+
+// told is a time line in words.
+func told(l outage.Line) string {
+	var parts []string
+	say := func(what string, s *outage.Seconds) {
+		if s != nil {
+			parts = append(parts, what+" "+seconds(s.Duration()))
+		}
+	}
+	say("first loss", l.FirstLoss)
+	for _, p := range phases() {
+		say(p.Moment, p.of(l))
+	}
+	say("first packet through", l.Through)
+	if len(parts) == 0 {
+		return "No moment of it was observed."
+	}
+	return "Since the failure: " + strings.Join(parts, ", ") + "."
+}
+
+// value writes a figure of n values.
+func value(s outage.Seconds, n int) string {
+	if n == 0 {
+		return absent
+	}
+	return column(s.Duration())
+}
+
+// drawn draws a plot for a page.
+func drawn(p plot, caption string) (figure, error) {
+	svg, err := p.SVG(false)
+	return figure{p.Title, template.HTML(svg), caption}, err //nolint:gosec // drawn here, its words escaped
+}
+
+// short is a title that fits beside a plot, or else the name.
+func short(title, name string) string {
+	if n := len([]rune(title)); n == 0 || n > 32 {
+		return name
+	}
+	return title
+}
