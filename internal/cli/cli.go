@@ -157,7 +157,7 @@ func newRoot(env Env) *cobra.Command {
 	}
 	add("watch", newRunCmd(g), newFunctionsCmd(g), newTickCmd(g), newPlanCmd(g), newStatusCmd(g))
 	add("order", newFailoverCmd(g), newFailbackCmd(g), newPinCmd(g), newFreezeCmd(g), newThawCmd(g), newSpokesCmd(g))
-	add("try", newDemoCmd(g), newSimCmd(g))
+	add("try", newDemoCmd(g), newSimCmd(g), newLabCmd(g))
 	root.AddCommand(newMeasureCmd(env.Stdout))
 	add("about", newConfigCmd(g), newNotifyCmd(g), newVersionCmd(g))
 	root.SetHelpCommandGroupID("about")
