@@ -53,7 +53,7 @@ func (c *Client) Apply(ctx context.Context, term lease.Term, goal route.Goal, pl
 	var all sync.WaitGroup
 	for subscription, tables := range bySubscription {
 		all.Go(func() {
-			defer c.tables.forgetFor(subscription, goal.Selection)
+			defer c.tables.forget(subscription)
 			budget := c.budgets.of(subscription, http.MethodPut)
 			applyInOrder(ctx, term, budget, tables, slots, func(i int, t ticket) {
 				w := writer{client: c, term: term, goal: goal, plan: writes[i], saw: saw}
