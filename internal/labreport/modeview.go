@@ -9,18 +9,15 @@ import (
 	"hopguard/internal/outage"
 )
 
-// stripCaption says how to read the dots.
-const stripCaption = "Each dot is one run. The thick line is the median, the dashed one the 95th percentile; a cross is an outage that had not ended when its run did. The axis is logarithmic."
-
 // viewOf shows a mode.
 func viewOf(m outage.Mode, cells []cell, sc scale, prefix string) (modeView, error) {
 	v := modeView{ID: prefix + m.Name, Title: named(m.Title, m.Name)}
 	var err error
-	if v.Strip, err = drawn(stripPlot("Outage of each run: "+v.Title, cells, sc), stripCaption); err != nil {
+	if v.Strip, err = drawn(stripPlot("Outage of each run: "+v.Title, cells, sc), v.Title+": outage of each run."); err != nil {
 		return modeView{}, err
 	}
 	if p, ok := mediansPlot(cells); ok {
-		f, err := drawn(p, "The trial with the median outage of each setting, all on one axis.")
+		f, err := drawn(p, v.Title+": the trial with the median outage of each setting.")
 		if err != nil {
 			return modeView{}, err
 		}
@@ -119,10 +116,16 @@ func (c cell) tcp() []string {
 	}
 	out := []string{absent, absent, absent, absent}
 	if c.Row.Streams > 0 {
-		out[0], out[1] = number(c.Row.Survived)+" of "+number(c.Row.Streams), column(stall)
+		out[0] = number(c.Row.Survived) + " of " + number(c.Row.Streams)
+	}
+	if c.Row.Survived > 0 {
+		out[1] = column(stall)
 	}
 	if c.Row.Tried > 0 {
-		out[2], out[3] = number(c.Row.Failed)+" of "+number(c.Row.Tried), column(slowest)
+		out[2] = number(c.Row.Failed) + " of " + number(c.Row.Tried)
+	}
+	if c.Row.Failed < c.Row.Tried {
+		out[3] = column(slowest)
 	}
 	return out
 }

@@ -1,3 +1,12 @@
+// Package labreport shows an [outage.Report]: as a page that is complete in itself, and
+// as a section of the manual with its plots beside it.
+//
+// It guarantees that what it writes is made of the report and of the findings alone, that
+// a page needs no network, script or font of others and is read in light, in dark and on
+// paper, and that any report gives a page, also one in which little was observed: it says
+// so. No colour says anything that words do not.
+//
+// It does not measure, judge or add up: package outage does. Only cli may import it.
 package labreport
 
 import (

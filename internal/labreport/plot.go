@@ -18,7 +18,7 @@ var plotCSS string
 // The measures of a plot, in pixels. Its labels begin at the left edge, so that a
 // browser whose letters are wider than those that were measured moves nothing.
 const (
-	plotWidth    = 780
+	plotWidth    = 880
 	gutter       = 212
 	rightMargin  = 40
 	axisHeight   = 54 // ticks, their labels, the name of the axis and bottomMargin

@@ -27,7 +27,7 @@ type strip struct {
 
 // row makes a row of a plot.
 func (s strip) row(label, note string, sc scale) row {
-	return row{Label: label, Note: note, Height: 44, draw: func(c canvas) {
+	return row{Label: label, Note: note, Height: 50, draw: func(c canvas) {
 		place := func(r run) int {
 			if r.Open {
 				return c.x(sc.end())
@@ -67,7 +67,7 @@ func (s strip) row(label, note string, sc scale) row {
 func apart(xs []int, height int) []int {
 	const wide, step = 7, 5
 	offsets := []int{0}
-	for d := step; d <= height/2-4; d += step {
+	for d := step; d <= height/2-10; d += step {
 		offsets = append(offsets, -d, d)
 	}
 	out := make([]int, len(xs))
