@@ -106,7 +106,7 @@ func (f *flow) send(ctx context.Context, began time.Time, keep time.Duration) {
 		}
 		number := f.sent(due, keep)
 		binary.BigEndian.PutUint64(packet[8:], uint64(number))
-		if err := f.write(packet[:]); err != nil {
+		if err := f.write(packet[:]); err != nil && ctx.Err() == nil {
 			f.refuse(err)
 		}
 	}
@@ -216,6 +216,13 @@ func (f *flow) stuck(now, since time.Time, window time.Duration) string {
 		return fmt.Sprintf("nothing was lost for %s, want %s", whole.Round(time.Millisecond), window)
 	}
 	return ""
+}
+
+// grace is how old a packet must be to be lost.
+func (f *flow) grace() time.Duration {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return grace + f.log.Worst()
 }
 
 // result returns what was counted, how late the worst packet was sent, and the trouble.

@@ -180,6 +180,32 @@ func (m *Meter) Wait(ctx context.Context, since time.Time, window time.Duration)
 	}
 }
 
+// Settle returns when it is known of each packet that was sent before the call whether it
+// is lost: after a second, and as long as the slowest packet took. It does not mind how
+// the traffic flows.
+func (m *Meter) Settle(ctx context.Context) error {
+	m.mu.Lock()
+	flows := m.flows
+	m.mu.Unlock()
+	began := time.Now()
+	tick := time.NewTicker(look)
+	defer tick.Stop()
+	for {
+		var longest time.Duration
+		for _, f := range flows {
+			longest = max(longest, f.grace())
+		}
+		if time.Since(began) > longest {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait for packets on their way: %w", context.Cause(ctx))
+		case <-tick.C:
+		}
+	}
+}
+
 // stuck says what of the expected does not flow.
 func (m *Meter) stuck(since time.Time, window time.Duration) []string {
 	m.mu.Lock()

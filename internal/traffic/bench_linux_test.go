@@ -2,27 +2,12 @@ package traffic_test
 
 import (
 	"fmt"
-	"net"
-	"net/netip"
 	"syscall"
 	"testing"
 	"time"
 
 	"hopguard/internal/traffic"
 )
-
-// socket is a UDP socket on loopback.
-func socket(tb testing.TB) *net.UDPConn {
-	tb.Helper()
-	c, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.MustParseAddrPort("127.0.0.1:0")))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return c
-}
-
-// address is where a socket is.
-func address(c *net.UDPConn) netip.AddrPort { return c.LocalAddr().(*net.UDPAddr).AddrPort() }
 
 // BenchmarkUDP sends six flows with a packet each millisecond, both ends in this process,
 // for a second an operation. It reports the share of a core that takes, what that is per
