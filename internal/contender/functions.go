@@ -32,6 +32,11 @@ type handler struct {
 	err     error
 	told    sync.Once
 	failure error // of stop; known after told
+
+	mu sync.Mutex
+	// fell is, by epoch, when the member was found down that traffic left. The record forgets
+	// it when the member is up again.
+	fell map[uint64]time.Time
 }
 
 // functionKey opens the front door of the app, which is reached only from here.
@@ -61,13 +66,43 @@ func startApp(ctx context.Context, c Contender, p Place) (driver, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &handler{place: p, host: host, done: make(chan struct{})}
+	h := &handler{place: p, host: host, done: make(chan struct{}), fell: map[uint64]time.Time{}}
 	ctx, h.cancel = context.WithCancel(context.WithoutCancel(ctx)) // it bounds the start only
 	h.running.Go(func() {
 		defer close(h.done)
 		h.err = host.Run(ctx)
 	})
+	h.running.Go(func() { h.remember(ctx) })
 	return h, nil
+}
+
+// remember looks at the record until ctx ends.
+func (h *handler) remember(ctx context.Context) {
+	ticker := time.NewTicker(pollEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			if rec, err := h.place.readRecord(); err == nil { // whoever asks for moments sees the error
+				h.note(rec)
+			}
+		}
+	}
+}
+
+func (h *handler) note(rec record) {
+	t, ok := rec.newest(time.Time{})
+	at := rec.fell(t.From)
+	if !ok || at.IsZero() {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.fell[t.Epoch].IsZero() {
+		h.fell[t.Epoch] = at
+	}
 }
 
 // unpack makes the folder of the app: what is deployed, with the program as its handler.
@@ -234,7 +269,10 @@ func (h *handler) moments(_ context.Context, since time.Time) (Moments, error) {
 	if !ok {
 		return Moments{}, nil
 	}
-	m := Moments{Detected: rec.fell(t.From), Decided: t.At}
+	h.note(rec)
+	h.mu.Lock()
+	m := Moments{Detected: h.fell[t.Epoch], Decided: t.At}
+	h.mu.Unlock()
 	at := map[string]Moments{} // by table, of the first write that succeeded
 	for _, l := range h.lines() {
 		if l.Msg != "write" || l.Time.Before(t.At) {

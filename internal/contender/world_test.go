@@ -77,7 +77,7 @@ func newWorld(t *testing.T, program string) *world {
 	})
 	t.Cleanup(func() { _ = witness.Close() })
 	w.place = contender.Place{
-		Program: program, Dir: t.TempDir(), Start: w.start, Dial: new(net.Dialer).DialContext,
+		Program: program, Dir: t.TempDir(), Start: w.start, Dial: dialer(),
 		Endpoint: "https://" + ln.Addr().String(), CA: filepath.Join(tls, "ca.pem"),
 		Tenant: cloud.Tenant, Subscription: cloud.Subscriptions[0].ID, ClientID: cloud.Principals[0].AppID, Secret: cloud.Principals[0].ClientSecret,
 		Listen: free(t), Group: "emea", Tag: config.Tag{Name: "nva_ha_udr", Value: "emea"},
@@ -245,4 +245,9 @@ func setting(t *testing.T, name string) contender.Contender {
 	}
 	t.Fatalf("no setting is called %s", name)
 	panic("unreachable")
+}
+
+// dialer reaches the loopback.
+func dialer() func(context.Context, string, string) (net.Conn, error) {
+	return new(net.Dialer).DialContext
 }
