@@ -25,11 +25,12 @@ Real packets cross it by the routes that a simulated Azure says are effective.
 It touches nothing outside of its own namespaces, which begin with "hopguard-", and
 removes them at its end; what a killed lab has left goes when the next one begins.`,
 		Example: `  sudo hopguard lab up                       # play: power-off, status, mend, quit
-  sudo hopguard lab run --out lab.json       # a quarter of an hour of failures, measured
+  sudo hopguard lab run --out lab.json       # minutes of failures, measured
+  hopguard lab report lab.json`,
 		Args: commandOf,
 		RunE: wantCommand,
 	}
-	cmd.AddCommand(newLabUpCmd(g), newLabRunCmd(g), newLabCleanCmd(g))
+	cmd.AddCommand(newLabUpCmd(g), newLabRunCmd(g), newLabReportCmd(g), newLabCleanCmd(g))
 	return cmd
 }
 

@@ -62,7 +62,7 @@ with Azure's names leading to the simulated one; see docs/lab.md.`,
 					}
 				}
 			}
-			return g.labRun(cmd.Context(), campaign, plan, out)
+			return g.labRun(cmd.Context(), campaign, out)
 		},
 	}
 	s.flags(cmd)
@@ -101,7 +101,7 @@ func fullPlan(cmd *cobra.Command, said lab.Plan) lab.Plan {
 }
 
 // labRun runs a campaign, writes its results and judges them.
-func (g *global) labRun(ctx context.Context, c lab.Campaign, plan lab.Plan, out string) error {
+func (g *global) labRun(ctx context.Context, c lab.Campaign, out string) error {
 	report, failed := c.Run(ctx)
 	if out != "" {
 		if err := writeReport(out, report); err != nil {
@@ -111,12 +111,8 @@ func (g *global) labRun(ctx context.Context, c lab.Campaign, plan lab.Plan, out 
 	if failed != nil {
 		return failed
 	}
-	wanted, err := plan.Wanted()
-	if err != nil {
-		return err
-	}
 	broken := 0
-	for _, f := range outage.Judge(report, wanted) {
+	for _, f := range outage.Judge(report, report.Wanted) {
 		word := "holds "
 		if !f.Holds {
 			word = "BROKEN"

@@ -28,8 +28,9 @@ type Campaign struct {
 	Seed  uint64
 	// Capture is a folder for packets; "" keeps none.
 	Capture string
-	// Machine describes where this runs, for the report.
+	// Machine describes where this runs, and Wanted what the report is to be judged by; both are handed on.
 	Machine string
+	Wanted  outage.Wanted
 	// Progress is told of each trial and soak that has ended, with the report so far; one
 	// call at a time. Nil if nobody listens.
 	Progress func(done, all int, last string, sofar outage.Report)
@@ -84,7 +85,7 @@ func (c Campaign) tasks() []task {
 // Run makes all trials and soaks. The report holds what was measured also when there is
 // an error, which says that a lab did not work or that ctx has ended.
 func (c Campaign) Run(ctx context.Context) (outage.Report, error) {
-	r := &record{campaign: c, report: outage.Report{Version: outage.Version, Began: time.Now().UTC(), Machine: c.Machine, Modes: c.modes(), Settings: c.settings()}}
+	r := &record{campaign: c, report: outage.Report{Version: outage.Version, Began: time.Now().UTC(), Machine: c.Machine, Wanted: c.Wanted, Modes: c.modes(), Settings: c.settings()}}
 	list := c.tasks()
 	r.all = len(list)
 	todo := make(chan task, len(list))
@@ -244,7 +245,7 @@ func (r *record) sort() {
 // Soak watches a controller while nothing fails for long, and counts what it moves all
 // the same. There is no other traffic: what matters is what the controller sees.
 func (l *Lab) Soak(ctx context.Context, o Soak) (outage.Soak, error) {
-	result := outage.Soak{Setting: o.Contender.Setting.Name, Title: fmt.Sprintf("%.3g %% of the packets to both appliances are lost at random", 100*o.Loss)}
+	result := outage.Soak{Setting: o.Contender.Setting.Name, Loss: o.Loss, Title: fmt.Sprintf("%.3g %% of the packets to both appliances are lost at random", 100*o.Loss)}
 	s, err := l.begin(ctx, Trial{Contender: o.Contender, Mode: "soak", Number: 1, Seed: 1}, failure{})
 	if err != nil {
 		return result, errors.Join(fmt.Errorf("begin the soak: %w", err), s.end())

@@ -21,6 +21,8 @@ type Plan struct {
 	Steady time.Duration
 	// Patience is that of [Trial].
 	Patience time.Duration
+	// Runs is how often a failure must be tried for its figures to be judged; the others are shown. Zero is once.
+	Runs int
 	// Soak is how long the setting "fast" is watched while a part of the packets, Loss, is lost. Zero is not at all.
 	Soak time.Duration
 	Loss float64
@@ -32,10 +34,10 @@ func Full() Plan {
 	return Plan{
 		Tries: []string{
 			"defaults/*=20", "fast/*=20",
-			"seed/power-off=20", "seed/planned=2", "seed/observer-cut=2", "seed/flapping=2", "seed/arm-outage=2", "seed/arm-throttle=2", "seed/*=2",
+			"seed/power-off=20", "seed/*=2",
 			"functions/power-off=20", "functions/guest-hang=20", "functions/tunnel-cut=20", "functions/planned=20",
 		},
-		Patience: time.Minute, Soak: 30 * time.Minute, Loss: 0.01,
+		Runs: 20, Patience: time.Minute, Soak: 30 * time.Minute, Loss: 0.01,
 	}
 }
 
@@ -112,6 +114,7 @@ func (p Plan) Campaign() (Campaign, error) {
 		}
 		c.Soaks = []Soak{{Contender: who, Loss: p.Loss, Length: p.Soak}}
 	}
+	c.Wanted = p.wanted(c.Cells)
 	return c, nil
 }
 
@@ -136,24 +139,21 @@ func parseTry(text string) (setting string, modes []string, runs int, err error)
 	return setting, []string{f.mode.Name}, runs, nil
 }
 
-// Wanted is what a report of this plan has to hold: each cell that was planned, as often
-// as the least of them.
-func (p Plan) Wanted() (outage.Wanted, error) {
-	c, err := p.Campaign()
-	if err != nil {
-		return outage.Wanted{}, err
-	}
-	w := outage.Wanted{Soak: outage.Seconds(p.Soak)}
-	for _, cell := range c.Cells {
-		if w.Runs == 0 || cell.Runs < w.Runs {
-			w.Runs = cell.Runs
+// wanted is what a report of these cells has to hold: those that are tried often enough.
+func (p Plan) wanted(cells []Cell) outage.Wanted {
+	w := outage.Wanted{Runs: max(p.Runs, 1), Soak: outage.Seconds(p.Soak)}
+	for _, cell := range cells {
+		name := cell.Contender.Setting.Name
+		if cell.Runs < w.Runs || cell.Contender.Setting.Bound == 0 {
+			continue
 		}
-		if name := cell.Contender.Setting.Name; !slices.Contains(w.Settings, name) {
+		w.Cells = append(w.Cells, name+"/"+cell.Mode)
+		if !slices.Contains(w.Settings, name) {
 			w.Settings = append(w.Settings, name)
 		}
 		if !slices.Contains(w.Modes, cell.Mode) {
 			w.Modes = append(w.Modes, cell.Mode)
 		}
 	}
-	return w, nil
+	return w
 }

@@ -177,7 +177,7 @@ func (s *session) capture() error {
 
 // play lets it fail and waits until traffic is back, or patience is over.
 func (s *session) play(ctx context.Context) (trouble []string, err error) {
-	if !sleep(ctx, time.Duration(s.rand.Int64N(int64(cycle(s.t.Contender, s.lab.place(s.dir)))))) {
+	if !sleep(ctx, time.Duration(s.rand.Int64N(int64(s.t.Contender.Cycle())))) {
 		return nil, ctx.Err()
 	}
 	limited, cancel := context.WithTimeout(ctx, s.patience())
@@ -302,23 +302,6 @@ func (s *session) end() error {
 		errs = append(errs, stop())
 	}
 	return errors.Join(append(errs, s.lab.mend())...)
-}
-
-// cycle is the time over which the moments of failures are spread: that in which the
-// controller's rhythm repeats.
-func cycle(c contender.Contender, p contender.Place) time.Duration {
-	conf, err := c.Config(p)
-	if err != nil || len(conf.Groups) == 0 {
-		return time.Minute // nobody knows it
-	}
-	if c.Setting.Name == "functions" {
-		return 30 * time.Second
-	}
-	least := time.Minute
-	for _, k := range conf.Groups[0].Checks {
-		least = min(least, k.Interval)
-	}
-	return least
 }
 
 // report fills in what was measured.

@@ -23,13 +23,22 @@ const (
 // is wanted and was not measured is a promise that does not hold.
 type Wanted struct {
 	// Runs is how many trials each judged setting and mode must have; at least 1.
-	Runs int
+	Runs int `json:"runs"`
 	// Soak is how long the fast setting must have been watched under loss; zero wants none.
-	Soak Seconds
+	Soak Seconds `json:"soak,omitzero"`
 	// Settings and Modes are those that must have been tried, by name. Other settings are
 	// programs that promise nothing.
-	Settings []string
-	Modes    []string
+	Settings []string `json:"settings"`
+	Modes    []string `json:"modes"`
+	// Cells says which of the settings must have been tried in which of the modes, as
+	// SETTING/MODE. Empty: all of them in all.
+	Cells []string `json:"cells,omitempty"`
+}
+
+// has reports whether a setting must have been tried in a mode.
+func (w Wanted) has(c cell) bool {
+	return slices.Contains(w.Settings, c.setting) && slices.Contains(w.Modes, c.mode) &&
+		(len(w.Cells) == 0 || slices.Contains(w.Cells, c.String()))
 }
 
 // Full returns what the published figures must hold: everything, 20 times.
@@ -93,9 +102,7 @@ type judge struct {
 	judged map[cell]bool
 }
 
-func (j judge) wants(setting, mode string) bool {
-	return slices.Contains(j.wanted.Settings, setting) && slices.Contains(j.wanted.Modes, mode)
-}
+func (j judge) wants(setting, mode string) bool { return j.wanted.has(cell{setting, mode}) }
 
 // setting returns a setting of the report by its name.
 func (j judge) setting(name string) (Setting, bool) {
@@ -186,7 +193,7 @@ func (j judge) seen(wrong *[]string) []cell {
 		}
 		for _, mode := range j.wanted.Modes {
 			m, found := j.mode(mode)
-			if s.Bound > 0 && slices.Contains(s.Sees, mode) && (m.Moves || !found) {
+			if j.wants(name, mode) && s.Bound > 0 && slices.Contains(s.Sees, mode) && (m.Moves || !found) {
 				cells = append(cells, cell{name, mode})
 			}
 		}

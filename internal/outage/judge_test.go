@@ -256,3 +256,32 @@ func TestJudgeTheShortForm(t *testing.T) {
 		}
 	}
 }
+
+func TestJudgeLeavesOutWhatIsNotWanted(t *testing.T) {
+	r := good()
+	w := wanted()
+	r.Trials = slices.DeleteFunc(r.Trials, func(t outage.Trial) bool {
+		return t.Setting == outage.SettingFast && t.Mode == outage.ModeGuestHang
+	})
+	broken := func() (n int) {
+		for _, f := range outage.Judge(r, w) {
+			if !f.Holds {
+				n++
+			}
+		}
+		return n
+	}
+	if got := broken(); got != 2 { // the overhead, and the number of trials
+		t.Errorf("without a wanted cell %d promises are broken, want 2", got)
+	}
+	for _, s := range w.Settings {
+		for _, m := range w.Modes {
+			if s != outage.SettingFast || m != outage.ModeGuestHang {
+				w.Cells = append(w.Cells, s+"/"+m)
+			}
+		}
+	}
+	if got := broken(); got != 0 {
+		t.Errorf("without a cell that is not wanted %d promises are broken, want 0", got)
+	}
+}

@@ -54,6 +54,8 @@ type Report struct {
 	Modes    []Mode    `json:"modes"`
 	Trials   []Trial   `json:"trials"`
 	Soaks    []Soak    `json:"soaks,omitempty"`
+	// Wanted is what the report is to be judged by.
+	Wanted Wanted `json:"wanted,omitzero"`
 }
 
 // Lab is the scene, the same for all trials.
