@@ -18,6 +18,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -69,6 +70,7 @@ type Client struct {
 	power         powerLists
 	vault         vault
 	jitter        jitter
+	buffers       sync.Pool // for pages of lists
 
 	visibleTurn gate // guards what follows
 	visible     []string

@@ -66,7 +66,7 @@ func (c *Client) spare(ctx context.Context, last lastCheck, method, provider, pa
 	if err != nil {
 		return answer{}, fmt.Errorf("wait for ARM's budget: %w", err)
 	}
-	return c.sendNow(ctx, budget, t, last, method, provider, path, query, header, body)
+	return c.sendNow(ctx, budget, t, hooks{last: last}, method, provider, path, query, header, body)
 }
 
 // spareGet is get with tokens that nobody else needs.

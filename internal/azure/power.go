@@ -43,6 +43,8 @@ type powerList struct {
 	began  time.Time
 	states map[string]string
 	err    error
+	// read is what was read for states, by the digest of its text.
+	read map[digest]listedVM
 	// noStates is until when the list is known to have no states.
 	noStates time.Time
 }
@@ -116,7 +118,7 @@ func (c *Client) listedState(ctx context.Context, vm appliance.ResourceID) (stri
 	// who wait would list one after the other as soon as a list takes longer than that.
 	if l.began.Before(asked) && now.Sub(l.began) >= shareStates {
 		l.began = now
-		l.states, l.err = c.listStates(ctx, vm.Subscription())
+		l.err = c.listStates(ctx, vm.Subscription(), l)
 		if l.err == nil && len(l.states) == 0 {
 			l.noStates = now.Add(listless)
 		}
@@ -125,25 +127,40 @@ func (c *Client) listedState(ctx context.Context, vm appliance.ResourceID) (stri
 	return state, ok, l.err
 }
 
-// listStates reads the power states of all VMs of a subscription. It is not
-// repeated: the next check is soon enough, and sooner than a wait.
-func (c *Client) listStates(ctx context.Context, subscription string) (map[string]string, error) {
+// listedVM is what a list says of one VM; without a key nothing.
+type listedVM struct{ key, state string }
+
+// listStates reads the power states of all VMs of a subscription; l.states is nil after
+// an error. It is not repeated: the next check is soon enough, and sooner than a wait.
+// The text of a VM that has not changed is not decoded again.
+func (c *Client) listStates(ctx context.Context, subscription string, l *powerList) error {
 	path := "/subscriptions/" + subscription + "/providers/Microsoft.Compute/virtualMachines"
-	states := map[string]string{}
-	err := c.list(ctx, c.glance, providerCompute, path, url.Values{"statusOnly": {"true"}}, func(raw json.RawMessage) error {
-		var v wireVM
-		if err := json.Unmarshal(raw, &v); err != nil {
-			return fmt.Errorf("decode virtual machine: %w", err)
+	known := l.read
+	l.states, l.read = nil, nil
+	states, read := make(map[string]string, len(known)), make(map[digest]listedVM, len(known))
+	err := c.stream(ctx, c.glanceInto, providerCompute, path, url.Values{"statusOnly": {"true"}}, func(int) {}, func(item []byte) error {
+		sum := digestOf(item)
+		vm, ok := known[sum]
+		if !ok {
+			var v wireVM
+			if err := json.Unmarshal(item, &v); err != nil {
+				return fmt.Errorf("decode virtual machine: %w", err)
+			}
+			if state, ok := v.state(); ok {
+				vm = listedVM{key: appliance.ResourceID(v.ID).Key(), state: strings.Clone(state)}
+			}
 		}
-		if state, ok := v.state(); ok {
-			states[appliance.ResourceID(v.ID).Key()] = state
+		read[sum] = vm
+		if vm.key != "" {
+			states[vm.key] = vm.state
 		}
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("list power states of subscription %s: %w", subscription, err)
+		return fmt.Errorf("list power states of subscription %s: %w", subscription, err)
 	}
-	return states, nil
+	l.states, l.read = states, read
+	return nil
 }
 
 type wireVM struct {

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -40,13 +41,32 @@ type answer struct {
 	Body   []byte
 }
 
-// reader is get or glance.
-type reader func(ctx context.Context, provider, path string, query url.Values) (answer, error)
+// reader is get or glance, and pageSource one of them for the pages of a long list.
+type (
+	reader     func(ctx context.Context, provider, path string, query url.Values) (answer, error)
+	pageSource func(ctx context.Context, provider, path string, query url.Values, into sink) (answer, error)
+)
+
+// sink reads the body of a success as it comes, instead of its being kept; start is how
+// it begins, for an error that wraps errNoPage. It is called again when the request is
+// repeated.
+type sink func(body io.Reader) (start []byte, err error)
+
+// hooks are what a request does beside; the zero value is nothing.
+type hooks struct {
+	last lastCheck
+	into sink
+}
 
 // get reads a resource or a list, and repeats what may be repeated.
 func (c *Client) get(ctx context.Context, provider, path string, query url.Values) (answer, error) {
+	return c.getInto(ctx, provider, path, query, nil)
+}
+
+// getInto is get for a body that need not be in memory as a whole.
+func (c *Client) getInto(ctx context.Context, provider, path string, query url.Values, into sink) (answer, error) {
 	for try := 1; ; try++ {
-		a, err := c.send(ctx, http.MethodGet, provider, path, query, nil, nil)
+		a, err := c.read(ctx, provider, path, query, into)
 		if err == nil || try == readTries || ctx.Err() != nil {
 			return a, err
 		}
@@ -65,32 +85,47 @@ func (c *Client) get(ctx context.Context, provider, path string, query url.Value
 // glance reads once, and not at all while Azure wants to be left alone: for those
 // who have something better to do than to wait.
 func (c *Client) glance(ctx context.Context, provider, path string, query url.Values) (answer, error) {
+	return c.glanceInto(ctx, provider, path, query, nil)
+}
+
+// glanceInto is glance for a body that need not be in memory as a whole.
+func (c *Client) glanceInto(ctx context.Context, provider, path string, query url.Values, into sink) (answer, error) {
 	budget := c.budgets.of(appliance.ResourceID(path).Subscription(), http.MethodGet)
 	if wait := budget.pausedFor(laneOf(path), time.Now()); wait > 0 {
 		return answer{}, fmt.Errorf("not asked: Azure wants to be left alone for another %s", wait.Round(time.Second))
 	}
-	return c.send(ctx, http.MethodGet, provider, path, query, nil, nil)
+	return c.read(ctx, provider, path, query, into)
 }
 
-// send does one request inside the budget. Its path is below the endpoint, or a
-// whole URL that ARM gave us; then provider is "".
+// read does one GET inside the budget. Its path is below the endpoint, or a whole URL
+// that ARM gave us; then provider is "".
+func (c *Client) read(ctx context.Context, provider, path string, query url.Values, into sink) (answer, error) {
+	budget := c.budgets.of(appliance.ResourceID(path).Subscription(), http.MethodGet)
+	t, err := budget.take(ctx, laneOf(path))
+	if err != nil {
+		return answer{}, fmt.Errorf("wait for ARM's budget: %w", err)
+	}
+	return c.sendNow(ctx, budget, t, hooks{into: into}, http.MethodGet, provider, path, query, nil, nil)
+}
+
+// send is read with any method and a body.
 func (c *Client) send(ctx context.Context, method, provider, path string, query url.Values, header http.Header, body []byte) (answer, error) {
 	budget := c.budgets.of(appliance.ResourceID(path).Subscription(), method)
 	t, err := budget.take(ctx, laneOf(path))
 	if err != nil {
 		return answer{}, fmt.Errorf("wait for ARM's budget: %w", err)
 	}
-	return c.sendNow(ctx, budget, t, nil, method, provider, path, query, header, body)
+	return c.sendNow(ctx, budget, t, hooks{}, method, provider, path, query, header, body)
 }
 
 // sendNow is send with a token that was taken already. Just before the request
-// leaves, after any signing in, last is asked and may forbid it; nil allows it.
-func (c *Client) sendNow(ctx context.Context, budget *bucket, t ticket, last lastCheck, method, provider, path string, query url.Values, header http.Header, body []byte) (answer, error) {
+// leaves, after any signing in, the last check is asked and may forbid it.
+func (c *Client) sendNow(ctx context.Context, budget *bucket, t ticket, h hooks, method, provider, path string, query url.Values, header http.Header, body []byte) (answer, error) {
 	var got http.Header
 	defer func() { budget.done(t, time.Now(), got) }()
 	for {
 		version := c.versions.of(provider)
-		a, err := c.once(ctx, last, method, c.url(provider, version, path, query), header, body)
+		a, err := c.once(ctx, h, method, c.url(provider, version, path, query), header, body)
 		got = a.Header
 		if err == nil {
 			return a, nil
@@ -124,15 +159,15 @@ func (c *Client) url(provider, version, path string, query url.Values) string {
 	return c.endpoint + "/" + strings.TrimPrefix(path, "/") + "?" + q.Encode()
 }
 
-func (c *Client) once(ctx context.Context, last lastCheck, method, target string, header http.Header, body []byte) (answer, error) {
+func (c *Client) once(ctx context.Context, h hooks, method, target string, header http.Header, body []byte) (answer, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, fmt.Errorf("no answer within %s", c.timeout))
 	defer cancel()
 	req, err := runtime.NewRequest(ctx, method, target)
 	if err != nil {
 		return answer{}, fmt.Errorf("make request: %w", err)
 	}
-	if last != nil {
-		req.SetOperationValue(last)
+	if h.last != nil {
+		req.SetOperationValue(h.last)
 	}
 	raw := req.Raw()
 	raw.Header.Set("Accept", "application/json")
@@ -149,6 +184,19 @@ func (c *Client) once(ctx context.Context, last lastCheck, method, target string
 		return answer{}, fmt.Errorf("%s %s: %w", method, raw.URL.Path, because(ctx, err))
 	}
 	defer func() { _ = resp.Body.Close() }()
+	strange := func(text []byte) error {
+		return &NotARMError{Method: method, URL: raw.URL.Scheme + "://" + raw.URL.Host + raw.URL.Path, Status: resp.StatusCode, ContentType: resp.Header.Get("Content-Type"), Start: start(text)}
+	}
+	if h.into != nil && resp.StatusCode >= 200 && resp.StatusCode <= 299 {
+		a := answer{Status: resp.StatusCode, Header: resp.Header}
+		switch text, err := h.into(io.LimitReader(resp.Body, maxBody)); {
+		case errors.Is(err, errNoPage):
+			return a, strange(text)
+		case err != nil:
+			return a, fmt.Errorf("%s %s: read answer: %w", method, raw.URL.Path, because(ctx, err))
+		}
+		return a, nil
+	}
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
 	if err != nil {
 		return answer{}, fmt.Errorf("%s %s: read answer: %w", method, raw.URL.Path, because(ctx, err))
@@ -158,7 +206,7 @@ func (c *Client) once(ctx context.Context, last lastCheck, method, target string
 		return a, apiError(raw, resp, text, time.Now())
 	}
 	if len(text) > 0 && !json.Valid(text) {
-		return a, &NotARMError{Method: method, URL: raw.URL.Scheme + "://" + raw.URL.Host + raw.URL.Path, Status: a.Status, ContentType: resp.Header.Get("Content-Type"), Start: start(text)}
+		return a, strange(text)
 	}
 	return a, nil
 }
@@ -233,6 +281,41 @@ func (c *Client) list(ctx context.Context, read reader, provider, path string, q
 			return fmt.Errorf("read list: nextLink %q leaves %s: the token does not go there", page.NextLink, c.endpoint)
 		}
 		provider, path, query = "", page.NextLink, nil
+	}
+	return nil
+}
+
+// stream reads all pages of a long list, item by item; each item's text is good for its
+// call only, and is not known to be valid JSON. A page that could not be read to its end
+// is read again: restart is called before each, with the number of items that stay.
+func (c *Client) stream(ctx context.Context, from pageSource, provider, path string, query url.Values, restart func(keep int), each func(item []byte) error) error {
+	for pages, seen := 1, 0; path != ""; pages++ {
+		if pages > maxPages {
+			return fmt.Errorf("read list: still not at its end after %d pages", maxPages)
+		}
+		var next string
+		var bad error // of an item, which reading again would not change
+		n := 0
+		_, err := from(ctx, provider, path, query, func(body io.Reader) (start []byte, err error) {
+			n, bad = 0, nil
+			restart(seen)
+			next, start, err = readPage(body, &c.buffers, func(item []byte) error {
+				if bad == nil {
+					bad = each(item)
+				}
+				n++
+				return nil
+			})
+			return start, err
+		})
+		if err = cmp.Or(err, bad); err != nil {
+			return err
+		}
+		seen += n
+		if next != "" && !c.ours(next) {
+			return fmt.Errorf("read list: nextLink %q leaves %s: the token does not go there", next, c.endpoint)
+		}
+		provider, path, query = "", next, nil
 	}
 	return nil
 }

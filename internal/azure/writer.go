@@ -97,7 +97,12 @@ func (w *writer) write(ctx context.Context, held *ticket, budget *bucket) (answe
 		release()
 		return answer{}, errNoETag
 	}
-	body, err := route.Patch(w.plan.Raw, w.plan.Changes)
+	raw, err := w.raw()
+	if err != nil {
+		release()
+		return answer{}, err
+	}
+	body, err := route.Patch(raw, w.plan.Changes)
 	if err != nil {
 		release()
 		return answer{}, err
@@ -109,7 +114,19 @@ func (w *writer) write(ctx context.Context, held *ticket, budget *bucket) (answe
 		}
 		held = &t
 	}
-	return w.client.sendNow(ctx, budget, *held, w.sending, http.MethodPut, providerNetwork, string(w.plan.Table), nil, http.Header{"If-Match": {w.plan.ETag}}, body)
+	return w.client.sendNow(ctx, budget, *held, hooks{last: w.sending}, http.MethodPut, providerNetwork, string(w.plan.Table), nil, http.Header{"If-Match": {w.plan.ETag}}, body)
+}
+
+// raw returns the table's JSON as it was when the plan was made.
+func (w *writer) raw() (json.RawMessage, error) {
+	if w.plan.Raw != nil {
+		return w.plan.Raw, nil
+	}
+	raw, err := w.client.tables.raw(w.plan.Table, w.plan.ETag)
+	if raw == nil && err == nil {
+		err = errNoRaw
+	}
+	return raw, err
 }
 
 // sending is asked at the last moment: nothing but the request itself is between
@@ -132,6 +149,9 @@ func (w *writer) sending() error {
 // errNoETag: a table without an etag cannot be written conditionally.
 var errNoETag = errors.New("the table has no etag: it cannot be written conditionally, so it is not written")
 
+// errNoRaw: a newer list has shown another form of the table, so the etag has changed.
+var errNoRaw = errors.New("the table was changed meanwhile")
+
 // recover decides after an error, or after a write that did not bring the goal,
 // whether to go on. It returns nil after reading and planning again.
 func (w *writer) recover(ctx context.Context, err error, try int) error {
@@ -141,7 +161,7 @@ func (w *writer) recover(ctx context.Context, err error, try int) error {
 			return with(with(err, over), context.Cause(ctx))
 		}
 		var what ask
-		if what, wait, _ = advise(err); what == giveUp && !errors.Is(err, errNoETag) || try == writeTries {
+		if what, wait, _ = advise(err); what == giveUp && !unread(err) || try == writeTries {
 			return err
 		}
 		if wait == 0 && !conflict(err) {
@@ -182,10 +202,13 @@ func with(err, next error) error {
 	return errors.Join(err, next)
 }
 
+// unread: what is needed for a write is not known, and a read of the table may tell.
+func unread(err error) bool { return errors.Is(err, errNoETag) || errors.Is(err, errNoRaw) }
+
 // conflict: somebody else wrote first; reading again is all it takes.
 func conflict(err error) bool {
 	e, ok := errors.AsType[*APIError](err)
-	return ok && e.Status == http.StatusPreconditionFailed || errors.Is(err, errNoETag)
+	return ok && e.Status == http.StatusPreconditionFailed || unread(err)
 }
 
 // reread reads the table by its id and plans it again.
