@@ -18,6 +18,7 @@ BENCH ?= .
 FUZZTIME ?= 10s
 FOR ?= 10m
 KILLS ?= 50
+LABS ?= 2
 CONFIG ?=
 
 # One step at a time, in the order written, also under make -j: every step uses all
@@ -129,6 +130,18 @@ chaos: ## kill the leading controller KILLS (50) times in mid-switch (ARGS='-mod
 soak: ## simulate with fresh seeds for a time (FOR=10m): crashes, partitions, a hostile cloud
 	@scripts/need go
 	$(GO) test -count=1 -timeout 0 -v -run 'TestSeeds$$' ./internal/trial -for $(FOR)
+
+.PHONY: lab-test
+lab-test: build ## failures in Linux namespaces, counted in packets, minutes of them (root)
+	@scripts/need lab
+	./bin/hopguard lab run --labs 2 --out bin/lab.json $(ARGS)
+	./bin/hopguard lab report bin/lab.json
+
+.PHONY: bench-lab
+bench-lab: build ## the same, 20 times each: the lab's part of docs/benchmarks.md (LABS=2, root)
+	@scripts/need lab
+	./bin/hopguard lab run --full --labs $(LABS) --out bin/lab-full.json $(ARGS)
+	./bin/hopguard lab report bin/lab-full.json --manual docs/benchmarks.md --plots docs/img
 
 .PHONY: e2e-clients
 e2e-clients: build ## Microsoft's Python SDK and az against hopguard sim
