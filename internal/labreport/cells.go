@@ -2,6 +2,7 @@ package labreport
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 
@@ -36,10 +37,6 @@ func cellsOf(r outage.Report, rows []outage.Row, settings []outage.Setting, m ou
 	}
 	return out
 }
-
-// setting and mode are its titles.
-func (c cell) setting() string { return named(c.Setting.Title, c.Setting.Name) }
-func (c cell) mode() string    { return named(c.Mode.Title, c.Mode.Name) }
 
 // tried says that there is anything to say of it.
 func (c cell) tried() bool { return len(c.Trials) > 0 }
@@ -126,6 +123,28 @@ func (c cell) shown(figure outage.Seconds) *run {
 		}
 	}
 	return &run{Outage: figure.Duration()}
+}
+
+// whole returns an error if a report speaks of a setting or a failure that it does not
+// list: what is not shown must not be left out in silence.
+func whole(r outage.Report) error {
+	setting := func(name string) bool {
+		return slices.ContainsFunc(r.Settings, func(s outage.Setting) bool { return s.Name == name })
+	}
+	for i, t := range r.Trials {
+		if !setting(t.Setting) {
+			return fmt.Errorf("trials[%d].setting: %q is none of the report's settings", i, t.Setting)
+		}
+		if !slices.ContainsFunc(r.Modes, func(m outage.Mode) bool { return m.Name == t.Mode }) {
+			return fmt.Errorf("trials[%d].mode: %q is none of the report's modes", i, t.Mode)
+		}
+	}
+	for i, s := range r.Soaks {
+		if !setting(s.Setting) {
+			return fmt.Errorf("soaks[%d].setting: %q is none of the report's settings", i, s.Setting)
+		}
+	}
+	return nil
 }
 
 // anyTried says that one of them was.

@@ -24,7 +24,7 @@ func ms(n float64) outage.Seconds {
 func detections() map[string]map[string][2]float64 {
 	tcp := func(from, to float64) map[string][2]float64 {
 		m := map[string][2]float64{}
-		for _, mode := range []string{"power-off", "panic", "guest-hang", "tunnel-cut", "loss", "region-cut", "arm-outage", "arm-throttle", "flapping"} {
+		for _, mode := range []string{"power-off", "panic", "guest-hang", "tunnel-cut", "loss", "delay", "region-cut", "arm-outage", "arm-throttle", "flapping"} {
 			m[mode] = [2]float64{from, to}
 		}
 		return m
@@ -38,21 +38,27 @@ func detections() map[string]map[string][2]float64 {
 
 func settings() []outage.Setting {
 	return []outage.Setting{
-		{Name: "defaults", Title: "hopguard, defaults", Checks: "tcp through the member every 1 s, vm-status every 10 s; any", Bound: ms(2500), Sees: []string{"power-off"}},
+		{Name: "defaults", Title: "hopguard, its defaults", Checks: "tcp through the member every 1 s, vm-status every 10 s; any", Bound: ms(2500), Sees: []string{"power-off"}},
 		{Name: "fast", Title: "hopguard, fast profile", Checks: "icmp and tcp through the member every 100 ms; both", Bound: ms(400), Sees: []string{"power-off"}},
-		{Name: "functions", Title: "hopguard on Functions, watching", Checks: "as defaults; a timer every 30 s, which watches for 25 s", Bound: ms(7500)},
-		{Name: "seed", Title: "hopguard with the old settings", Checks: "vm-status every 30 s, three times 2 s apart; one table after the other", Bound: ms(36000)},
+		{Name: "functions", Title: "hopguard on Azure Functions, timer 30s, watch 25s", Checks: "as defaults; a timer every 30 s, which watches for 25 s", Bound: ms(7500)},
+		{Name: "seed", Title: "hopguard, set as the old function", Checks: "vm-status every 30 s, three times 2 s apart; one table after the other", Bound: ms(36000)},
 	}
 }
 
 func modes() []outage.Mode {
 	return []outage.Mode{
-		{Name: "power-off", Title: "Power-off", Moves: true}, {Name: "panic", Title: "Kernel panic", Moves: true},
-		{Name: "guest-hang", Title: "Forwarding stops, ports answer", Moves: true}, {Name: "tunnel-cut", Title: "Tunnel cut", Moves: true},
-		{Name: "loss", Title: "30 % loss", Moves: true}, {Name: "region-cut", Title: "Region cut off", Moves: true},
-		{Name: "arm-outage", Title: "Power-off while ARM is down", Moves: true}, {Name: "arm-throttle", Title: "Power-off while ARM throttles", Moves: true},
-		{Name: "flapping", Title: "Tunnel flaps", Moves: true}, {Name: "planned", Title: "Planned switch", Moves: true},
-		{Name: "delay", Title: "300 ms of delay"}, {Name: "observer-cut", Title: "Observer cut off"},
+		{Name: "power-off", Title: "the active appliance is switched off", Moves: true},
+		{Name: "panic", Title: "its kernel panics; its power state is still running", Moves: true},
+		{Name: "guest-hang", Title: "it stops forwarding; its ports and its tunnel answer", Moves: true},
+		{Name: "tunnel-cut", Title: "its Internet is cut: no tunnel to the branch", Moves: true},
+		{Name: "loss", Title: "it loses 30 % of the packets that reach it", Moves: true},
+		{Name: "delay", Title: "packets reach it 300 ms later", Moves: true},
+		{Name: "region-cut", Title: "its region is cut off from the other one and from the Internet", Moves: true},
+		{Name: "arm-outage", Title: "it is switched off while Azure Resource Manager answers 503 for 5 s", Moves: true},
+		{Name: "arm-throttle", Title: "it is switched off, and each table's first write is answered 429, Retry-After 2", Moves: true},
+		{Name: "observer-cut", Title: "the controller's own network is cut for 8 s; both appliances are well"},
+		{Name: "flapping", Title: "it is off for 2 s and on for 2 s, four times", Moves: true},
+		{Name: "planned", Title: "both are well, and a person orders the switch", Moves: true},
 	}
 }
 
@@ -137,4 +143,6 @@ func (m made) line(detected, request float64) outage.Line {
 }
 
 // script is a program that is not hopguard, and says nothing of itself.
-func script() outage.Setting { return outage.Setting{Name: "script", Title: "a peer's script"} }
+func script() outage.Setting {
+	return outage.Setting{Name: "script", Title: "python3 move-routes.py --interval 30", Checks: "its own"}
+}

@@ -102,7 +102,7 @@ func (m *manual) findings(findings []outage.Finding) {
 func (m *manual) matrix(caption string, settings []outage.Setting, moves bool) {
 	heads := []string{"failure"}
 	for _, s := range settings {
-		heads = append(heads, text(named(s.Title, s.Name)))
+		heads = append(heads, text(s.Name))
 	}
 	var rows [][]string
 	for _, mode := range m.r.Modes {
@@ -110,7 +110,7 @@ func (m *manual) matrix(caption string, settings []outage.Setting, moves bool) {
 		if mode.Moves != moves || !anyTried(cells) {
 			continue
 		}
-		row := []string{text(named(mode.Title, mode.Name))}
+		row := []string{joined(mode.Name, mode.Title)}
 		for _, c := range cells {
 			row = append(row, c.brief())
 		}
@@ -156,6 +156,8 @@ func (m *manual) figures() {
 	m.line("")
 	for _, p := range m.plots {
 		if p.Mode != "" {
+			m.line("`%s`:", p.Mode)
+			m.line("")
 			m.line("![%s](%s/%s)", text(p.Title), m.folder, p.Name)
 			m.line("")
 		}
@@ -174,7 +176,7 @@ func (m *manual) figures() {
 
 func (m *manual) soaks() {
 	var rows [][]string
-	for _, s := range soaks(m.r, titles(m.r)) {
+	for _, s := range soaks(m.r) {
 		rows = append(rows, []string{text(s.Title), text(s.Setting), s.Length, s.Probes, s.Failed, s.Moves})
 	}
 	if len(rows) == 0 {
@@ -205,11 +207,19 @@ func (m *manual) settings() {
 		if checks == "" {
 			checks = absent
 		}
-		rows = append(rows, []string{text(named(s.Title, s.Name)), checks, bound})
+		rows = append(rows, []string{joined(s.Name, s.Title), checks, bound})
 	}
 	if len(rows) > 0 {
 		m.table([]string{"setting", "checks", "r:longest time to detection"}, rows)
 	}
+}
+
+// joined is a name, and what it means.
+func joined(name, title string) string {
+	if title == "" {
+		return "`" + name + "`"
+	}
+	return "`" + name + "`: " + text(title)
 }
 
 // text is a word of the report's as plain text of Markdown.

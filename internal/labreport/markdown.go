@@ -25,6 +25,9 @@ const plotPrefix = "lab-"
 // section names them by that folder's last name. Plots of an earlier run that this one
 // does not have are removed.
 func Markdown(w io.Writer, r outage.Report, findings []outage.Finding, plotsDir string) error {
+	if err := whole(r); err != nil {
+		return err
+	}
 	plots, err := plotFiles(r)
 	if err != nil {
 		return err
@@ -77,12 +80,12 @@ func plotFiles(r outage.Report) ([]plotFile, error) {
 		if !m.Moves || !anyTried(cells) {
 			continue
 		}
-		p := stripPlot("Outage of each run: "+named(m.Title, m.Name), cells, sc)
+		p := stripPlot("Outage of each run: "+m.Name, cells, sc)
 		svg, err := p.SVG(true)
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, plotFile{plotPrefix + m.Name + ".svg", p.Title, svg, m.Name})
+		out = append(out, plotFile{plotPrefix + slug(m.Name) + ".svg", p.Title, svg, m.Name})
 		if p, ok := mediansPlot(cells); ok && !lines {
 			if svg, err = p.SVG(true); err != nil {
 				return nil, err

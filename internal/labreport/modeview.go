@@ -3,6 +3,7 @@ package labreport
 import (
 	"fmt"
 	"html/template"
+	"strconv"
 	"strings"
 	"time"
 
@@ -11,23 +12,24 @@ import (
 
 // viewOf shows a mode.
 func viewOf(m outage.Mode, cells []cell, sc scale, prefix string) (modeView, error) {
-	v := modeView{ID: prefix + m.Name, Title: named(m.Title, m.Name)}
+	v := modeView{ID: prefix + slug(m.Name), Name: m.Name, Title: m.Title}
 	var err error
-	if v.Strip, err = drawn(stripPlot("Outage of each run: "+v.Title, cells, sc), v.Title+": outage of each run."); err != nil {
+	if v.Strip, err = drawn(stripPlot("Outage of each run: "+m.Name, cells, sc), m.Name+": outage of each run"); err != nil {
 		return modeView{}, err
 	}
 	if p, ok := mediansPlot(cells); ok {
-		f, err := drawn(p, v.Title+": the trial with the median outage of each setting.")
+		f, err := drawn(p, m.Name+": the trial with the median outage of each setting")
 		if err != nil {
 			return modeView{}, err
 		}
 		v.Medians = &f
 	}
-	for _, c := range cells {
+	for i, c := range cells {
 		w, err := c.view()
 		if err != nil {
 			return modeView{}, err
 		}
+		w.ID = v.ID + "-" + strconv.Itoa(i+1)
 		v.Cells = append(v.Cells, w)
 	}
 	return v, nil
@@ -37,7 +39,7 @@ func viewOf(m outage.Mode, cells []cell, sc scale, prefix string) (modeView, err
 func stripPlot(title string, cells []cell, sc scale) plot {
 	p := plot{Title: title, Name: "outage", Scale: sc}
 	for _, c := range cells {
-		p.Rows = append(p.Rows, c.strip().row(short(c.Setting.Title, c.Setting.Name), c.note(), sc))
+		p.Rows = append(p.Rows, c.strip().row(short(c.Setting.Name), c.note(), sc))
 	}
 	return p
 }
@@ -54,12 +56,12 @@ func mediansPlot(cells []cell) (plot, bool) {
 	sc := linear(longest)
 	for _, c := range cells {
 		if m, ok := c.median(); ok {
-			rows = append(rows, lineRow(short(c.setting(), c.Setting.Name), "trial "+number(m.Number)+", the median one", m.Line, sc, true))
+			rows = append(rows, lineRow(short(c.Setting.Name), "trial "+number(m.Number)+", the median one", m.Line, sc, true))
 		}
 	}
 	title := "Time lines of the median trials"
 	if len(cells) > 0 {
-		title += ": " + cells[0].mode()
+		title += ": " + cells[0].Mode.Name
 	}
 	return plot{Title: title, Name: sinceFailure, Scale: sc, Rows: rows}, len(rows) > 2
 }
@@ -77,7 +79,7 @@ func (c cell) note() string {
 
 // view shows a cell.
 func (c cell) view() (cellView, error) {
-	v := cellView{ID: c.Mode.Name + "-" + c.Setting.Name, Title: c.setting(), Mode: c.mode(),
+	v := cellView{Name: c.Setting.Name, Title: c.Setting.Title, Mode: c.Mode.Name,
 		Tried: c.tried(), Never: c.never(), Runs: len(c.Trials), RunsText: counted(len(c.Trials), "run", "runs"),
 		Summary: "All " + counted(len(c.Trials), "trial", "trials")}
 	if !v.Tried {
@@ -137,14 +139,14 @@ func (c cell) times(v *cellView) error {
 		return nil
 	}
 	sc := linear(last(m.Line))
-	title := fmt.Sprintf("Time line of the median trial: %s, %s", c.mode(), c.setting())
+	title := fmt.Sprintf("Time line of the median trial: %s, %s", c.Mode.Name, c.Setting.Name)
 	f, err := drawn(plot{Title: title, Name: sinceFailure, Scale: sc,
 		Rows: []row{legend(), lineRow("trial "+number(m.Number), "the median one", m.Line, sc, true)}}, told(m.Line))
 	if err != nil {
 		return err
 	}
 	v.Median = &f
-	all := plot{Title: fmt.Sprintf("Time line of each trial: %s, %s", c.mode(), c.setting()), Name: sinceFailure, Rows: []row{legend()}}
+	all := plot{Title: fmt.Sprintf("Time line of each trial: %s, %s", c.Mode.Name, c.Setting.Name), Name: sinceFailure, Rows: []row{legend()}}
 	longest := time.Duration(0)
 	for _, t := range c.lines() {
 		longest = max(longest, last(t.Line))
@@ -159,23 +161,29 @@ func (c cell) times(v *cellView) error {
 	}
 	v.All = &each
 	for _, t := range c.Trials {
-		l := lineView{Trial: t, Outage: absent, Median: t.Number == m.Number}
-		if r, ok := runOf(t); ok {
-			l.Outage = column(r.Outage)
-			if r.Open {
-				l.Outage = "≥ " + l.Outage
-			}
-		}
-		n := 0
+		l := lineView{Trial: t, Median: t.Number == m.Number, Outage: worst(t, true), Back: worst(t, false)}
+		lost, reordered := 0, 0
 		for _, f := range t.Flows {
 			if f.Expected {
-				n += f.Lost
+				lost, reordered = lost+f.Lost, reordered+f.Reordered
 			}
 		}
-		l.Packets = number(n)
+		l.Packets, l.Reordered = number(lost), number(reordered)
 		v.Lines = append(v.Lines, l)
 	}
 	return nil
+}
+
+// worst writes the outage of a trial in one direction.
+func worst(t outage.Trial, outbound bool) string {
+	f, ok := t.Worst(outbound)
+	switch {
+	case !ok:
+		return absent
+	case f.Open:
+		return "≥ " + column(f.Outage.Duration())
+	}
+	return column(f.Outage.Duration())
 }
 
 // sinceFailure is the axis of all time lines.
@@ -214,10 +222,21 @@ func drawn(p plot, caption string) (figure, error) {
 	return figure{p.Title, template.HTML(svg), caption}, err //nolint:gosec // drawn here, its words escaped
 }
 
-// short is a title that fits beside a plot, or else the name.
-func short(title, name string) string {
-	if n := len([]rune(title)); n == 0 || n > 32 {
-		return name
+// short is a name that fits beside a plot.
+func short(name string) string {
+	const room = 24
+	if r := []rune(name); len(r) > room {
+		return string(r[:room-1]) + "…"
 	}
-	return title
+	return name
+}
+
+// slug is a name as a part of an id, or of the name of a file.
+func slug(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' {
+			return r
+		}
+		return '-'
+	}, name)
 }

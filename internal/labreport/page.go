@@ -86,8 +86,8 @@ type matrix struct {
 // matrixRow is a failure. Link is the id of the section with its figures; empty if it
 // has none.
 type matrixRow struct {
-	Link, Title string
-	Cells       []verdict
+	Link, Name, Title string
+	Cells             []verdict
 }
 
 // figure is a plot in a page.
@@ -99,9 +99,9 @@ type figure struct {
 
 // modeView is a failure, with its plot and one table for all settings.
 type modeView struct {
-	ID    string
-	Title string
-	Strip figure
+	ID          string
+	Name, Title string
+	Strip       figure
 	// Medians is nil if traffic was moved under less than two settings.
 	Medians *figure
 	Cells   []cellView
@@ -109,12 +109,11 @@ type modeView struct {
 
 // cellView is one failure under one setting.
 type cellView struct {
-	ID    string
-	Title string // of the setting
-	Mode  string // its title
-	Tried bool
-	Never bool
-	Runs  int
+	ID string
+	// Name and Title are the setting's, Mode is the name of the failure.
+	Name, Title, Mode string
+	Tried, Never      bool
+	Runs              int
 	// RunsText is "20 runs", Summary what the list of all trials is called.
 	RunsText, Summary string
 	// Outage is min, median, 95th percentile and max, then median and 95th percentile of
@@ -132,9 +131,11 @@ type cellView struct {
 // lineView is a trial in the table of all.
 type lineView struct {
 	outage.Trial
-	Outage  string
-	Packets string
-	Median  bool
+	// Outage is that of the flows out of Azure, Back that of the others.
+	Outage, Back string
+	// Packets were lost, and Reordered arrived after one that was sent later.
+	Packets, Reordered string
+	Median             bool
 }
 
 // fact is a line of the description of the scene.
@@ -142,6 +143,9 @@ type fact struct{ Name, Value string }
 
 // view makes a page of a report.
 func view(r outage.Report, findings []outage.Finding) (page, error) {
+	if err := whole(r); err != nil {
+		return page{}, err
+	}
 	p := page{
 		Style:  template.CSS(pageCSS + plotCSS), //nolint:gosec // both are files of this package
 		Report: r, Findings: findings, Phases: phases(), Settings: r.Settings,
@@ -151,13 +155,12 @@ func view(r outage.Report, findings []outage.Finding) (page, error) {
 		p.Took = long(d)
 	}
 	p.Holding = holding(findings)
-	titles := titles(r)
 	for _, t := range r.Trials {
 		if len(t.Trouble) > 0 {
-			p.Troubled = append(p.Troubled, troubled{titles(t.Setting), titles(t.Mode), t.Number, t.Seed, t.Trouble})
+			p.Troubled = append(p.Troubled, troubled{t.Setting, t.Mode, t.Number, t.Seed, t.Trouble})
 		}
 	}
-	p.Soaks = soaks(r, titles)
+	p.Soaks = soaks(r)
 	rows := outage.Summary(r)
 	own, others := ours(r.Settings)
 	sc := wholeScale(r)
@@ -180,11 +183,11 @@ func part(r outage.Report, rows []outage.Row, settings []outage.Setting, sc scal
 	var modes []modeView
 	for _, m := range r.Modes {
 		cells := cellsOf(r, rows, settings, m)
-		w := matrixRow{Title: named(m.Title, m.Name)}
+		w := matrixRow{Name: m.Name, Title: m.Title}
 		for _, c := range cells {
 			w.Cells = append(w.Cells, c.verdict())
 			if c.tried() {
-				w.Link = prefix + m.Name
+				w.Link = prefix + slug(m.Name)
 			}
 		}
 		if m.Moves {
@@ -202,14 +205,6 @@ func part(r outage.Report, rows []outage.Row, settings []outage.Setting, sc scal
 		modes = append(modes, v)
 	}
 	return slices.DeleteFunc([]matrix{move, stay}, func(m matrix) bool { return len(m.Rows) == 0 }), modes, nil
-}
-
-// named is a title, or else the name.
-func named(title, name string) string {
-	if title == "" {
-		return name
-	}
-	return title
 }
 
 // ours parts hopguard's own settings from those of other programs.
@@ -241,20 +236,6 @@ func holding(findings []outage.Finding) string {
 		return number(n) + " of " + counted(len(findings), "promise", "promises") + " hold; 1 does not."
 	}
 	return number(n) + " of " + counted(len(findings), "promise", "promises") + " hold; " + number(bad) + " do not."
-}
-
-// titles finds the title of a setting or a mode by its name.
-func titles(r outage.Report) func(string) string {
-	m := map[string]string{}
-	for _, s := range r.Settings {
-		m[s.Name] = s.Title
-	}
-	for _, s := range r.Modes {
-		m[s.Name] = s.Title
-	}
-	return func(name string) string {
-		return named(m[name], name)
-	}
 }
 
 // wholeScale is the one axis of all outages of a report, so that plots can be compared.

@@ -176,7 +176,7 @@ func judged() []outage.Finding {
 // never moved, that has to stay, and a program that is not hopguard.
 func small() outage.Report {
 	s, m := settings(), modes()
-	return makeReport(1, 3, []outage.Setting{s[1], s[3], script()}, []outage.Mode{m[0], m[2], m[9], m[11]})
+	return makeReport(1, 3, []outage.Setting{s[1], s[3], script()}, []outage.Mode{m[0], m[2], m[11], m[9]})
 }
 
 func TestPage(t *testing.T) {
@@ -187,8 +187,8 @@ func TestPage(t *testing.T) {
 func TestPageOfAWholeRun(t *testing.T) {
 	r := makeReport(2, 20, append(settings(), script()), modes())
 	got := page(t, r, outage.Judge(r, outage.Full()))
-	if n := strings.Count(got, "never detected</b>"); n != 14 {
-		t.Errorf("the page says %d times that a failure was never detected, want 14", n)
+	if n := strings.Count(got, "never detected</b>"); n != 16 {
+		t.Errorf("the page says %d times that a failure was never detected, want 16", n)
 	}
 	if len(got) > 3<<20 {
 		t.Errorf("the page is %d bytes, want 3 MiB at most", len(got))
@@ -220,7 +220,7 @@ func TestOddReports(t *testing.T) {
 		}), []string{"Time line of the median trial"}},
 		{"no-flows", one(func(r *outage.Report) { r.Trials[0].Flows, r.Trials[0].Streams, r.Trials[0].Connects = nil, nil, nil }),
 			[]string{"no flow that routing could have saved"}},
-		{"names-without-titles", one(func(r *outage.Report) { r.Settings[0].Title, r.Modes[0].Title = "", "" }), []string{">defaults</th>", ">power-off</a>"}},
+		{"names-without-titles", one(func(r *outage.Report) { r.Settings[0].Title, r.Modes[0].Title = "", "" }), []string{">defaults</th>", ">power-off</a></th>"}},
 		{"an-outage-of-nothing", one(func(r *outage.Report) {
 			for i := range r.Trials[0].Flows {
 				r.Trials[0].Flows[i].Outage, r.Trials[0].Flows[i].Lost = 0, 0
@@ -241,9 +241,32 @@ func TestOddReports(t *testing.T) {
 	}
 }
 
+func TestWhatTheReportDoesNotList(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		change func(*outage.Report)
+		want   string
+	}{
+		{"setting", func(r *outage.Report) { r.Trials[1].Setting = "x" }, `trials[1].setting: "x" is none of the report's settings`},
+		{"mode", func(r *outage.Report) { r.Trials[1].Mode = "x" }, `trials[1].mode: "x" is none of the report's modes`},
+		{"soak", func(r *outage.Report) { r.Soaks[0].Setting = "x" }, `soaks[0].setting: "x" is none of the report's settings`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := small()
+			tc.change(&r)
+			if err := labreport.HTML(io.Discard, r, nil); err == nil || err.Error() != tc.want {
+				t.Errorf("HTML() = %v, want %q", err, tc.want)
+			}
+			if err := labreport.Markdown(io.Discard, r, nil, t.TempDir()); err == nil || err.Error() != tc.want {
+				t.Errorf("Markdown() = %v, want %q", err, tc.want)
+			}
+		})
+	}
+}
+
 // makeMoved is a report of traffic that was moved and should have stayed.
 func makeMoved() outage.Report {
-	r := makeReport(3, 2, settings()[:1], modes()[11:])
+	r := makeReport(3, 2, settings()[:1], modes()[9:10])
 	r.Trials[1].Moves, r.Soaks[0].Moves = 3, 1
 	return r
 }

@@ -19,7 +19,7 @@ var plotCSS string
 // browser whose letters are wider than those that were measured moves nothing.
 const (
 	plotWidth    = 880
-	gutter       = 212
+	gutter       = 172
 	rightMargin  = 40
 	axisHeight   = 54 // ticks, their labels, the name of the axis and bottomMargin
 	topMargin    = 6

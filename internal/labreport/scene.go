@@ -33,10 +33,10 @@ type soakView struct {
 }
 
 // soaks shows the long watches.
-func soaks(r outage.Report, titles func(string) string) []soakView {
+func soaks(r outage.Report) []soakView {
 	var out []soakView
 	for _, s := range r.Soaks {
-		v := soakView{Title: s.Title, Setting: titles(s.Setting), Length: long(s.Length.Duration()),
+		v := soakView{Title: s.Title, Setting: s.Setting, Length: long(s.Length.Duration()),
 			Probes: absent, Failed: absent, Moves: number(s.Moves), Still: s.Moves == 0}
 		if s.Probes > 0 {
 			v.Probes, v.Failed = number(s.Probes), number(s.Failed)

@@ -101,14 +101,14 @@ func lineRow(label, note string, l outage.Line, sc scale, tall bool) row {
 			from, to := c.x(sc.at(sc.within(s.From))), c.x(sc.at(sc.within(s.To)))
 			c.rect(from, max(to, from+1), top, top+bar, "phase"+s.Key)
 			if tall && to-from >= 11 {
-				c.text(s.Key, (from+to)/2-3, top+bar-4, "key key"+s.Key)
+				c.text(s.Key, (from+to)/2-3, top+bar-4, "key"+s.Key)
 			}
 		}
-		if s, any := lost(l, end); any {
+		if s, ok := lost(l, end); ok {
 			from, to := c.x(sc.at(sc.within(s.From))), c.x(sc.at(sc.within(s.To)))
 			c.rect(from, max(to, from+1), c.middle()+1, c.middle()+1+bar, "lost")
 			if words := "packets lost"; tall && to-from >= 90 {
-				c.text(words, from+6, c.middle()+bar-3, "key keylost")
+				c.text(words, from+6, c.middle()+bar-3, "keylost")
 			}
 		} else if tall {
 			c.text("no packet lost", c.box.Left+6, c.middle()+bar-2, "note")
@@ -125,7 +125,7 @@ func legend() row {
 		for i, p := range ps {
 			x := c.box.Left + i*slot
 			c.rect(x, x+swatch, c.top+3, c.top+17, "phase"+p.Key)
-			c.text(p.Key, x+5, c.top+14, "key key"+p.Key)
+			c.text(p.Key, x+5, c.top+14, "key"+p.Key)
 			c.text(p.Name, x+swatch+4, c.top+14, "label")
 		}
 		x := c.box.Left + len(ps)*slot
