@@ -109,12 +109,16 @@ func (h *hopguard) status(ctx context.Context) (r report, ok bool, err error) {
 
 func (h *hopguard) ready(ctx context.Context) error {
 	err := until(ctx, h.ended(), h.gone, func() (bool, string, error) {
+		rec, err := h.place.readRecord()
+		if err != nil || !rec.up() {
+			return false, fmt.Sprintf("a record of epoch %d in which not all are up", rec.Epoch), err
+		}
 		r, ok, err := h.status(ctx)
 		if err != nil {
 			return false, err.Error(), nil // it may not listen yet
 		}
-		if !ok {
-			return false, "no tick has ended", nil
+		if !ok || r.Epoch != rec.Epoch { // the report is of a tick that has ended, and so may be older than the record
+			return false, "a tick that has not ended", nil
 		}
 		done, seen := r.steady()
 		return done, seen, nil

@@ -189,7 +189,7 @@ func (h *handler) ready(ctx context.Context) error {
 	err := until(ctx, h.done, h.gone, func() (bool, string, error) {
 		rec, err := h.place.readRecord()
 		if err != nil || !rec.up() {
-			return false, fmt.Sprintf("a record of epoch %d", rec.Epoch), err
+			return false, fmt.Sprintf("a record of epoch %d in which not all are up", rec.Epoch), err
 		}
 		body, err := h.call(ctx, http.MethodGet, "/api/status", "")
 		if err != nil {
