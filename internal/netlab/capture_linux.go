@@ -155,7 +155,12 @@ func (c *capture) work(kind uint32) error {
 			return errors.Join(failure, fmt.Errorf("wait for packets: %w", err))
 		case n == 0: // the kernel has had the time to hand the last block over
 			return failure
-		case fds[1].Revents != 0:
+		case fds[0].Revents&unix.POLLERR != 0:
+			// The device has gone down. It may come up again; meanwhile poll must wait.
+			if _, err := unix.GetsockoptInt(c.socket, unix.SOL_SOCKET, unix.SO_ERROR); err != nil {
+				return errors.Join(failure, err)
+			}
+		case len(fds) == 2 && fds[1].Revents != 0:
 			wait = 5 * blockWait
 			fds = fds[:1]
 		}

@@ -104,9 +104,8 @@ func (h *Host) onClose(stop func() error) error {
 	return nil
 }
 
-// close ends what the host still does, and deletes its devices. What the host has not
-// come to have is not missed.
-func (h *Host) close() error {
+// stop ends the wires and captures.
+func (h *Host) stop() error {
 	h.mu.Lock()
 	h.closed = true
 	stops := h.stops
@@ -115,6 +114,13 @@ func (h *Host) close() error {
 	for _, stop := range stops {
 		errs = append(errs, stop())
 	}
+	return errors.Join(errs...)
+}
+
+// close deletes the devices and leaves the namespace. What the host has not come to have
+// is not missed.
+func (h *Host) close() error {
+	var errs []error
 	if h.handle != nil {
 		errs = append(errs, h.deleteDevices())
 		h.handle.Close()

@@ -68,7 +68,10 @@ func (n *Net) Close() error {
 		h.dismiss()
 	}
 	errs := []error{endProcesses(n.name)}
-	for _, h := range slices.Backward(n.hosts) {
+	for _, h := range n.hosts {
+		errs = append(errs, h.stop())
+	}
+	for _, h := range n.hosts {
 		errs = append(errs, h.close())
 	}
 	errs = append(errs, removeNamespaces(n.name), release(n.name, n.lock), n.origin.Close())
@@ -119,7 +122,7 @@ func (n *Net) newHost(name string) (*Host, error) {
 		err = h.SetUp("lo", true)
 	}
 	if err != nil {
-		return nil, errors.Join(err, h.close(), unpublish(h.Namespace()))
+		return nil, errors.Join(err, h.stop(), h.close(), unpublish(h.Namespace()))
 	}
 	return h, nil
 }
