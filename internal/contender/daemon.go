@@ -115,7 +115,7 @@ func (h *hopguard) ready(ctx context.Context) error {
 		}
 		r, ok, err := h.status(ctx)
 		if err != nil {
-			return false, err.Error(), nil // it may not listen yet
+			return false, err.Error(), nil //nolint:nilerr // it may not listen yet
 		}
 		if !ok || r.Epoch != rec.Epoch { // the report is of a tick that has ended, and so may be older than the record
 			return false, "a tick that has not ended", nil

@@ -168,9 +168,9 @@ func TestFastDetectsWithinItsBound(t *testing.T) {
 // holds for the loss of real life, where hours bring none: 40 hours with 4 % brought none either.
 func TestFastFalseAlarms(t *testing.T) {
 	g := fastGroup(t)
-	const halfAnHour = 30 * time.Minute
+	const soak = 30 * time.Minute
 	for _, p := range []float64{0.0199, 0.04} {
-		if n := contender.FalseAlarms(g.Checks[1], p, halfAnHour); n >= 0.01 {
+		if n := contender.FalseAlarms(g.Checks[1], p, soak); n >= 0.01 {
 			t.Errorf("%v false alarms in 30 minutes at %v, want less than 0.01", n, p)
 		}
 	}

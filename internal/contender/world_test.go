@@ -238,13 +238,12 @@ func build(t *testing.T) string {
 // setting is the one of that name.
 func setting(t *testing.T, name string) contender.Contender {
 	t.Helper()
-	for _, c := range contender.All() {
-		if c.Setting.Name == name {
-			return c
-		}
+	all := contender.All()
+	i := slices.IndexFunc(all, func(c contender.Contender) bool { return c.Setting.Name == name })
+	if i < 0 {
+		t.Fatalf("no setting is called %s", name)
 	}
-	t.Fatalf("no setting is called %s", name)
-	panic("unreachable")
+	return all[i]
 }
 
 // dialer reaches the loopback.
