@@ -131,11 +131,12 @@ func TestDetectionTimeIsBounded(t *testing.T) {
 func BenchmarkDetection(b *testing.B) {
 	const runs = 2000
 	second := time.Second
-	settings := []struct {
+	settings := []struct { // the first two are defaults
 		name                       string
 		interval, confirm, timeout time.Duration
 	}{
-		{"10s-2s-2s", 10 * second, 2 * second, 2 * second}, // the defaults
+		{"10s-2s-2s", 10 * second, 2 * second, 2 * second}, // of a command
+		{"1s-500ms-500ms", second, second / 2, second / 2}, // of tcp, http and icmp
 		{"1s-200ms-200ms", second, second / 5, second / 5},
 		{"200ms-100ms-50ms", second / 5, second / 10, second / 20},
 	}

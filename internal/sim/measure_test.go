@@ -30,15 +30,17 @@ func TestMeasure(t *testing.T) {
 		failure sim.Failure
 		// least and most of detected, decided, written and back, in seconds, for each
 		// setting.
-		want [3][4][2]float64
+		want [4][4][2]float64
 	}{
-		{sim.PowerOff, [3][4][2]float64{
+		{sim.PowerOff, [4][4][2]float64{
 			{{0.3, 1.3}, {0.9, 2}, {2.9, 4}, {5.9, 7.1}}, // up to 1 s + 0.3 s; 2 more tries; 2 s write; 3 s fabric
+			{{0.5, 1.5}, {1.5, 3}, {3.5, 5}, {6.5, 8}},   // up to 1 s + 0.5 s; 2 more tries
 			{{3, 8}, {7, 12}, {9, 14}, {12, 17}},         // half of 10 s; 2 tries of 2 s
 			{{10, 20}, {14, 24}, {20, 30}, {23, 33}},     // half of 30 s; 2 tries of 2 s; 3 writes one by one
 		}},
-		{sim.GuestHang, [3][4][2]float64{
+		{sim.GuestHang, [4][4][2]float64{
 			{{0.3, 1.3}, {0.9, 2}, {2.9, 4}, {5.9, 7.1}},
+			{{0.5, 1.5}, {1.5, 3}, {3.5, 5}, {6.5, 8}},
 			{{never, never}, {never, never}, {never, never}, {never, never}}, // the power state stays running
 			{{never, never}, {never, never}, {never, never}, {never, never}},
 		}},
@@ -49,8 +51,8 @@ func TestMeasure(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if len(all) != 3 {
-				t.Fatalf("%d settings were measured, want 3", len(all))
+			if len(all) != len(tt.want) {
+				t.Fatalf("%d settings were measured, want %d", len(all), len(tt.want))
 			}
 			for i, m := range all {
 				for j, d := range []time.Duration{m.Detected, m.Decided, m.Written, m.Back} {

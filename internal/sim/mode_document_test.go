@@ -67,7 +67,8 @@ decided, or that no packet was lost for good or came back; ` + "`.`" + ` was not
 Three ways to watch are shown:
 
 - **through**: a TCP connection to an address behind each member, by that member's way
-  alone, every second (timeout 500 ms, confirmInterval 500 ms, fall 3), with a witness.
+  alone, with the default times (every second, timeout 500 ms, confirmInterval 500 ms,
+  fall 3), and a witness.
   This is the recommendation, and the only column that is right in every row. Its
   decisions come within interval + fall x confirmInterval + timeout = 3.0 s of every
   failure that stops traffic, and a few requests to Azure.

@@ -26,7 +26,8 @@ const (
 func settings() []setting {
 	return []setting{
 		{"this demo: tcp every 1s, vm-status every 2s", demoSetting},
-		{"hopguard's defaults: vm-status every 10s", func(*config.Config) {}},
+		{"hopguard's defaults: tcp 1s, vm-status 10s", defaultSetting},
+		{"without checks: vm-status every 10s", func(*config.Config) {}},
 		{"the old function: every 30s, one table at a time", oldSetting},
 	}
 }
@@ -37,6 +38,14 @@ func demoSetting(c *config.Config) {
 		statusCheck(demoStatus),
 		tcpCheck(),
 	}
+}
+
+// defaultSetting has the two checks that need nothing but a port, as they are when
+// nothing else is said of them.
+func defaultSetting(c *config.Config) {
+	tcp := config.DefaultCheck(config.KindTCP)
+	tcp.Port = 443
+	c.Groups[0].Checks = []config.Check{config.DefaultCheck(config.KindVMStatus), tcp}
 }
 
 // statusOnlySetting reads nothing but the power state, as quickly as the demo
