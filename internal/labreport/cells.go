@@ -97,10 +97,6 @@ func length(t outage.Trial) time.Duration {
 // strip is the cell as dots.
 func (c cell) strip() strip {
 	s := strip{Runs: c.runs()}
-	if !c.tried() {
-		s.Word = "not tried"
-		return s
-	}
 	if len(s.Runs) == 0 {
 		s.Word = "no flow that routing could have saved"
 	}
@@ -147,5 +143,7 @@ func whole(r outage.Report) error {
 	return nil
 }
 
-// anyTried says that one of them was.
-func anyTried(cells []cell) bool { return slices.ContainsFunc(cells, cell.tried) }
+// tried are those of which there is anything to say.
+func tried(cells []cell) []cell {
+	return slices.DeleteFunc(slices.Clone(cells), func(c cell) bool { return !c.tried() })
+}

@@ -14,10 +14,8 @@ var (
 
 // Marks are the labels of a scale.
 func Marks(times []time.Duration, log bool) []string {
-	s := scale{}
-	if log {
-		s = logarithmic(times, false)
-	} else {
+	s := logarithmic(times, false)
+	if !log {
 		s = linear(times[0])
 	}
 	var out []string

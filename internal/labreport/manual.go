@@ -107,7 +107,7 @@ func (m *manual) matrix(caption string, settings []outage.Setting, moves bool) {
 	var rows [][]string
 	for _, mode := range m.r.Modes {
 		cells := cellsOf(m.r, m.rows, settings, mode)
-		if mode.Moves != moves || !anyTried(cells) {
+		if mode.Moves != moves || len(tried(cells)) == 0 {
 			continue
 		}
 		row := []string{joined(mode.Name, mode.Title)}

@@ -76,8 +76,8 @@ func plotFiles(r outage.Report) ([]plotFile, error) {
 	own, _ := ours(r.Settings)
 	lines := false
 	for _, m := range r.Modes {
-		cells := cellsOf(r, rows, own, m)
-		if !m.Moves || !anyTried(cells) {
+		cells := tried(cellsOf(r, rows, own, m))
+		if !m.Moves || len(cells) == 0 {
 			continue
 		}
 		p := stripPlot("Outage of each run: "+m.Name, cells, sc)

@@ -10,7 +10,7 @@ import (
 	"hopguard/internal/outage"
 )
 
-// viewOf shows a mode.
+// viewOf shows a mode, of which at least one cell was tried, and none was not.
 func viewOf(m outage.Mode, cells []cell, sc scale, prefix string) (modeView, error) {
 	v := modeView{ID: prefix + slug(m.Name), Name: m.Name, Title: m.Title}
 	var err error
@@ -18,11 +18,10 @@ func viewOf(m outage.Mode, cells []cell, sc scale, prefix string) (modeView, err
 		return modeView{}, err
 	}
 	if p, ok := mediansPlot(cells); ok {
-		f, err := drawn(p, m.Name+": the trial with the median outage of each setting")
+		v.Medians, err = drawnOnce(p, m.Name+": the trial with the median outage of each setting")
 		if err != nil {
 			return modeView{}, err
 		}
-		v.Medians = &f
 	}
 	for i, c := range cells {
 		w, err := c.view()
@@ -63,13 +62,13 @@ func mediansPlot(cells []cell) (plot, bool) {
 	if len(cells) > 0 {
 		title += ": " + cells[0].Mode.Name
 	}
-	return plot{Title: title, Name: sinceFailure, Scale: sc, Rows: rows}, len(rows) > 2
+	return plot{Title: title, Name: sinceFailure, Scale: sc, Rows: rows}, len(rows) > 2 && longest > 0
 }
 
 // note is what stands below the name of a row.
 func (c cell) note() string {
 	switch {
-	case !c.tried(), c.never():
+	case c.never():
 		return ""
 	case c.Row.Outage.N == 0:
 		return counted(len(c.Trials), "run", "runs")
@@ -80,10 +79,10 @@ func (c cell) note() string {
 // view shows a cell.
 func (c cell) view() (cellView, error) {
 	v := cellView{Name: c.Setting.Name, Title: c.Setting.Title, Mode: c.Mode.Name,
-		Tried: c.tried(), Never: c.never(), Runs: len(c.Trials), RunsText: counted(len(c.Trials), "run", "runs"),
-		Summary: "All " + counted(len(c.Trials), "trial", "trials")}
-	if !v.Tried {
-		return v, nil
+		Never: c.never(), Runs: len(c.Trials), RunsText: counted(len(c.Trials), "run", "runs"),
+		Summary: "All " + number(len(c.Trials)) + " trials"}
+	if v.Runs == 1 {
+		v.Summary = "The one trial"
 	}
 	o, in := c.Row.Outage, c.Row.Inbound
 	for _, s := range []outage.Seconds{o.Min, o.Median, o.P95, o.Max} {
@@ -138,40 +137,43 @@ func (c cell) times(v *cellView) error {
 	if !ok {
 		return nil
 	}
-	sc := linear(last(m.Line))
-	title := fmt.Sprintf("Time line of the median trial: %s, %s", c.Mode.Name, c.Setting.Name)
-	f, err := drawn(plot{Title: title, Name: sinceFailure, Scale: sc,
-		Rows: []row{legend(), lineRow("trial "+number(m.Number), "the median one", m.Line, sc, true)}}, told(m.Line))
-	if err != nil {
-		return err
+	var err error
+	if end := last(m.Line); end > 0 {
+		sc := linear(end)
+		v.Median, err = drawnOnce(plot{Title: fmt.Sprintf("Time line of the median trial: %s, %s", c.Mode.Name, c.Setting.Name), Name: sinceFailure, Scale: sc,
+			Rows: []row{legend(), lineRow("trial "+number(m.Number), "the median one", m.Line, sc, true)}}, told(m.Line))
+		if err != nil {
+			return err
+		}
 	}
-	v.Median = &f
-	all := plot{Title: fmt.Sprintf("Time line of each trial: %s, %s", c.Mode.Name, c.Setting.Name), Name: sinceFailure, Rows: []row{legend()}}
 	longest := time.Duration(0)
 	for _, t := range c.lines() {
 		longest = max(longest, last(t.Line))
 	}
-	all.Scale = linear(longest)
-	for _, t := range c.lines() {
-		all.Rows = append(all.Rows, lineRow("trial "+number(t.Number), "", t.Line, all.Scale, false))
-	}
-	each, err := drawn(all, "Each trial in which traffic was moved.")
-	if err != nil {
-		return err
-	}
-	v.All = &each
-	for _, t := range c.Trials {
-		l := lineView{Trial: t, Median: t.Number == m.Number, Outage: worst(t, true), Back: worst(t, false)}
-		lost, reordered := 0, 0
-		for _, f := range t.Flows {
-			if f.Expected {
-				lost, reordered = lost+f.Lost, reordered+f.Reordered
-			}
+	if longest > 0 {
+		all := plot{Title: fmt.Sprintf("Time line of each trial: %s, %s", c.Mode.Name, c.Setting.Name), Name: sinceFailure, Scale: linear(longest), Rows: []row{legend()}}
+		for _, t := range c.lines() {
+			all.Rows = append(all.Rows, lineRow("trial "+number(t.Number), "", t.Line, all.Scale, false))
 		}
-		l.Packets, l.Reordered = number(lost), number(reordered)
-		v.Lines = append(v.Lines, l)
+		if v.All, err = drawnOnce(all, "Each trial in which traffic was moved."); err != nil {
+			return err
+		}
+	}
+	for _, t := range c.Trials {
+		v.Lines = append(v.Lines, lineOf(t, t.Number == m.Number))
 	}
 	return nil
+}
+
+// lineOf is a trial in the table of all.
+func lineOf(t outage.Trial, median bool) lineView {
+	lost, reordered := 0, 0
+	for _, f := range t.Flows {
+		if f.Expected {
+			lost, reordered = lost+f.Lost, reordered+f.Reordered
+		}
+	}
+	return lineView{Trial: t, Median: median, Outage: worst(t, true), Back: worst(t, false), Packets: number(lost), Reordered: number(reordered)}
 }
 
 // worst writes the outage of a trial in one direction.
@@ -202,9 +204,6 @@ func told(l outage.Line) string {
 		say(p.Moment, p.of(l))
 	}
 	say("first packet through", l.Through)
-	if len(parts) == 0 {
-		return "No moment of it was observed."
-	}
 	return "Since the failure: " + strings.Join(parts, ", ") + "."
 }
 
@@ -220,6 +219,12 @@ func value(s outage.Seconds, n int) string {
 func drawn(p plot, caption string) (figure, error) {
 	svg, err := p.SVG(false)
 	return figure{p.Title, template.HTML(svg), caption}, err //nolint:gosec // drawn here, its words escaped
+}
+
+// drawnOnce draws a plot that not every page has.
+func drawnOnce(p plot, caption string) (*figure, error) {
+	f, err := drawn(p, caption)
+	return &f, err
 }
 
 // short is a name that fits beside a plot.

@@ -112,7 +112,7 @@ type cellView struct {
 	ID string
 	// Name and Title are the setting's, Mode is the name of the failure.
 	Name, Title, Mode string
-	Tried, Never      bool
+	Never             bool
 	Runs              int
 	// RunsText is "20 runs", Summary what the list of all trials is called.
 	RunsText, Summary string
@@ -123,7 +123,7 @@ type cellView struct {
 	// order of their tables.
 	Parts, TCP []string
 	// Median and All are time lines: of the median trial, and of each. They are nil if
-	// traffic was never moved.
+	// traffic was never moved, or no moment observed.
 	Median, All *figure
 	Lines       []lineView
 }
@@ -195,7 +195,7 @@ func part(r outage.Report, rows []outage.Row, settings []outage.Setting, sc scal
 		} else {
 			stay.Rows = append(stay.Rows, w)
 		}
-		if !anyTried(cells) {
+		if cells = tried(cells); len(cells) == 0 {
 			continue
 		}
 		v, err := viewOf(m, cells, sc, prefix)

@@ -208,12 +208,12 @@ func TestOddReports(t *testing.T) {
 	}{
 		{"nothing-at-all", outage.Report{}, []string{"0 trials", "There are no trials in this run.", "This run was not judged.", "There were none in this run."}},
 		{"no-trials", one(func(r *outage.Report) { r.Trials = nil }), []string{"There are no trials in this run."}},
-		{"one-trial", one(func(*outage.Report) {}), []string{"1 trial,", "All 1 trial"}},
+		{"one-trial", one(func(*outage.Report) {}), []string{"1 trial,", "The one trial"}},
 		{"never-detected", makeReport(3, 2, settings()[3:], modes()[2:3]), []string{"never detected", "outage had not ended in 2 of 2 runs", "there is no transition to show"}},
 		{"a-setting-that-was-not-tried", one(func(r *outage.Report) { r.Settings = settings()[:2] }), []string{"not tried"}},
 		{"trouble-everywhere", one(func(r *outage.Report) { r.Trials[0].Trouble = []string{"<b>a packet was lost before</b>"} }),
 			[]string{"Trials with trouble", "&lt;b&gt;a packet was lost before&lt;/b&gt;", "trouble with the trial itself in 1 of 1 run"}},
-		{"no-moment-was-observed", one(func(r *outage.Report) { r.Trials[0].Line = outage.Line{} }), []string{"No moment of it was observed."}},
+		{"no-moment-was-observed", one(func(r *outage.Report) { r.Trials[0].Line = outage.Line{} }), []string{"no moment of the median trial was observed."}},
 		{"moments-out-of-order", one(func(r *outage.Report) {
 			l := &r.Trials[0].Line
 			l.Detected, l.Accepted = l.Effective, nil
