@@ -182,6 +182,9 @@ func (s *session) play(ctx context.Context) (trouble []string, err error) {
 	}
 	limited, cancel := context.WithTimeout(ctx, s.patience())
 	defer cancel()
+	if moves, _, _ := s.watch.seen(); len(moves) > 0 {
+		trouble = append(trouble, "traffic had been moved before the failure")
+	}
 	s.failed = time.Now()
 	s.meter.Mark(s.failed)
 	var failing sync.WaitGroup
