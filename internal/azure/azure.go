@@ -68,6 +68,7 @@ type Client struct {
 	versions      versions
 	tables        tableLists
 	power         powerLists
+	nics          nicLists
 	vault         vault
 	jitter        jitter
 	buffers       sync.Pool // for pages of lists

@@ -42,6 +42,9 @@ func (c *Client) Places(ctx context.Context, members []appliance.Member) ([]appl
 }
 
 func (c *Client) place(ctx context.Context, m appliance.Member) (appliance.Place, error) {
+	if nics := c.listedNICs(ctx, m.VM); len(nics) > 0 {
+		return place(m, nics)
+	}
 	a, err := c.get(ctx, providerCompute, string(m.VM), nil)
 	if err != nil {
 		return appliance.Place{}, err
@@ -77,6 +80,9 @@ func (c *Client) place(ctx context.Context, m appliance.Member) (appliance.Place
 type wireNIC struct {
 	ID         string `json:"id"`
 	Properties struct {
+		Machine struct {
+			ID string `json:"id"`
+		} `json:"virtualMachine"`
 		IPConfigurations []struct {
 			Name       string `json:"name"`
 			Properties struct {
@@ -89,6 +95,9 @@ type wireNIC struct {
 		} `json:"ipConfigurations"`
 	} `json:"properties"`
 }
+
+// machine is the key of the machine that the interface is attached to.
+func (n wireNIC) machine() string { return appliance.ResourceID(n.Properties.Machine.ID).Key() }
 
 // address is one address of one interface.
 type address struct {
