@@ -2,9 +2,11 @@ package azure
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"hopguard/internal/appliance"
@@ -110,4 +112,13 @@ func (l HalfLocks) Acquire(ctx context.Context, order int, local, remote string)
 // Release calls release.
 func (l HalfLocks) Release(local, remote string, collided, clean bool) {
 	l.locks.release(local, remote, collided, clean)
+}
+
+// ReadPage reads a page of a list.
+func ReadPage(from io.Reader) (items []string, next string, err error) {
+	next, _, err = readPage(from, &sync.Pool{}, func(item []byte) error {
+		items = append(items, string(item))
+		return nil
+	})
+	return items, next, err
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -148,7 +149,7 @@ func serveCloud(ctx context.Context, z size, folder string, in io.Reader, out io
 	}
 	count := &counted{serve: sim}
 	server := &http.Server{
-		Handler: count, ReadHeaderTimeout: 10 * time.Second,
+		Handler: count, ReadHeaderTimeout: 30 * time.Second, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
 		TLSConfig: &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12},
 	}
 	var serving sync.WaitGroup
