@@ -163,7 +163,8 @@ func (m *Meter) Flowing(window time.Duration) bool {
 
 // Wait returns when everything flows as in Flowing, with a window that began not before
 // since: so a failure that nobody has noticed yet is not taken for a recovery. If ctx
-// ends first, its error names what does not flow.
+// ends first, its error names what does not flow. Traffic that has not started, or has
+// ended, is not waited for.
 func (m *Meter) Wait(ctx context.Context, since time.Time, window time.Duration) error {
 	tick := time.NewTicker(look)
 	defer tick.Stop()
@@ -171,6 +172,9 @@ func (m *Meter) Wait(ctx context.Context, since time.Time, window time.Duration)
 		stuck := m.stuck(since, window)
 		if stuck == nil {
 			return nil
+		}
+		if !m.running() {
+			return fmt.Errorf("wait for traffic: %s", stuck[0])
 		}
 		select {
 		case <-ctx.Done():
@@ -206,14 +210,20 @@ func (m *Meter) Settle(ctx context.Context) error {
 	}
 }
 
+func (m *Meter) running() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.started && m.ended.IsZero()
+}
+
 // stuck says what of the expected does not flow.
 func (m *Meter) stuck(since time.Time, window time.Duration) []string {
-	m.mu.Lock()
-	flows, streams, running := m.flows, m.streams, m.started && m.ended.IsZero()
-	m.mu.Unlock()
-	if !running {
-		return []string{"the traffic has not started, or has ended"}
+	if !m.running() {
+		return []string{"it has not started, or has ended"}
 	}
+	m.mu.Lock()
+	flows, streams := m.flows, m.streams
+	m.mu.Unlock()
 	var stuck []string
 	now := time.Now()
 	for _, f := range flows {
