@@ -46,7 +46,7 @@ func TestConnectsCountsThoseThatFail(t *testing.T) {
 		{"slow-to-answer", func(p *pipes) { p.stalled = during{2 * second, 3 * second} }, 2 * second, 8 * second,
 			outage.Connects{Tried: 800, Slowest: outage.Seconds(second)}, nil},
 		{"slow-before-the-failure", func(p *pipes) { p.stalled = during{2 * second, 2995 * time.Millisecond} }, 4 * second, 8 * second,
-			outage.Connects{Tried: 800, Slowest: outage.Seconds(5 * time.Millisecond)}, nil},
+			outage.Connects{Tried: 800, Slowest: outage.Seconds(15 * time.Millisecond)}, nil},
 		{"too-slow-to-answer", func(p *pipes) { p.stalled = during{2 * second, 5995 * time.Millisecond} }, 2 * second, 8 * second,
 			outage.Connects{Tried: 800, Failed: 100, FirstFailed: seconds(0), LastFailed: seconds(990 * time.Millisecond),
 				Slowest: outage.Seconds(2995 * time.Millisecond)}, nil},
