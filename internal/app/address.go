@@ -53,7 +53,7 @@ func (a *addresses) complete(ctx context.Context, cloud *azure.Client, members [
 	if len(missing) == 0 {
 		return
 	}
-	places, _, _ := cloud.Survey(ctx, missing)
+	places, _ := cloud.Places(ctx, missing)
 	for _, p := range places {
 		a.learn(p.Member, p.Hops)
 	}

@@ -72,7 +72,6 @@ type Client struct {
 	vault         vault
 	jitter        jitter
 	buffers       sync.Pool // for pages of lists
-	surveys       surveys
 
 	visibleTurn gate // guards what follows
 	visible     []string

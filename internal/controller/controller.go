@@ -48,9 +48,6 @@ type Cloud interface {
 	// Places returns where members are. It returns those that it could find
 	// together with an error for the rest.
 	Places(ctx context.Context, members []appliance.Member) ([]appliance.Place, error)
-	// Survey is Places for members towards which nothing is about to be written: what it
-	// returns may be a little old for the members that are listed.
-	Survey(ctx context.Context, members []appliance.Member) (found []appliance.Place, listed []appliance.MemberName, err error)
 	// Apply writes the tables of the plan that need it, conditionally on what was
 	// read, and reads each back. It must refuse a term that is no longer valid,
 	// also in the middle, and one whose order no longer stands before it writes a table

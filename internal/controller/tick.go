@@ -136,7 +136,7 @@ func (c *Controller) look(ctx context.Context, r *Report, record decide.Record) 
 			ask = append(ask, m)
 		}
 	}
-	c.find(ctx, r, ask, c.Cloud.Survey)
+	c.find(ctx, r, ask)
 	remembered := record.Remember(c.Group, r.places, c.Now())
 	for _, m := range c.Group.Members {
 		if len(remembered.AddressesOf(m.Name).Hops) == 0 {
@@ -151,33 +151,19 @@ func (c *Controller) look(ctx context.Context, r *Report, record decide.Record) 
 	return true
 }
 
-// finder is Cloud.Survey or one like it.
-type finder func(context.Context, []appliance.Member) ([]appliance.Place, []appliance.MemberName, error)
-
-// places is a finder that takes nothing from lists.
-func (c *Controller) places(ctx context.Context, members []appliance.Member) ([]appliance.Place, []appliance.MemberName, error) {
-	found, err := c.Cloud.Places(ctx, members)
-	return found, nil, err
-}
-
-// find adds the places of members to the report, asking once a tick for each; one that
-// was found in a list may be asked for again.
-func (c *Controller) find(ctx context.Context, r *Report, members []appliance.Member, ask finder) {
+// find adds the places of members to the report, asking once a tick for each.
+func (c *Controller) find(ctx context.Context, r *Report, members []appliance.Member) {
 	members = slices.DeleteFunc(slices.Clone(members), func(m appliance.Member) bool { return slices.Contains(r.asked, m.Name) })
 	if len(members) == 0 {
 		return
 	}
-	places, listed, err := ask(ctx, members)
+	places, err := c.Cloud.Places(ctx, members)
 	if err != nil {
 		r.placeErr = errors.Join(r.placeErr, err)
 	}
-	for _, p := range places {
-		r.places = append(slices.DeleteFunc(r.places, func(old appliance.Place) bool { return old.Member == p.Member }), p)
-	}
+	r.places = append(r.places, places...)
 	for _, m := range members {
-		if !slices.Contains(listed, m.Name) {
-			r.asked = append(r.asked, m.Name)
-		}
+		r.asked = append(r.asked, m.Name)
 	}
 }
 
@@ -186,7 +172,7 @@ func (c *Controller) find(ctx context.Context, r *Report, members []appliance.Me
 func (c *Controller) decide(ctx context.Context, r *Report, record decide.Record, order *decide.Order) route.Goal {
 	goal := c.think(r, record, order)
 	if target, ok := c.Group.Member(goal.Active); ok && r.Decision.Write && len(r.Plan.Writes()) > 0 {
-		c.find(ctx, r, []appliance.Member{target}, c.places)
+		c.find(ctx, r, []appliance.Member{target})
 		goal = c.think(r, record, order)
 	}
 	if r.placeErr != nil {

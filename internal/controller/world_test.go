@@ -247,12 +247,6 @@ func (w *world) Tables(ctx context.Context, s route.Selection) ([]route.Table, e
 	return out, err
 }
 
-// Survey finds members as Places does: this cloud has no lists of them.
-func (w *world) Survey(ctx context.Context, members []appliance.Member) ([]appliance.Place, []appliance.MemberName, error) {
-	found, err := w.Places(ctx, members)
-	return found, nil, err
-}
-
 func (w *world) Places(ctx context.Context, members []appliance.Member) ([]appliance.Place, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
