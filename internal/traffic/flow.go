@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"sync"
 	"syscall"
 	"time"
@@ -106,7 +107,7 @@ func (f *flow) send(ctx context.Context, began time.Time, keep time.Duration) {
 		}
 		number := f.sent(due, keep)
 		binary.BigEndian.PutUint64(packet[8:], uint64(number))
-		if err := f.write(packet[:]); err != nil && ctx.Err() == nil {
+		if err := f.write(packet[:]); err != nil && !interrupted(err) {
 			f.refuse(err)
 		}
 	}
@@ -170,7 +171,7 @@ func (f *flow) receive() {
 			now := time.Now()
 			age, overrun := unpack(extra[:extras], now)
 			f.arrived(packet[:n], now.Add(-age), overrun)
-		case errors.Is(err, net.ErrClosed), isTimeout(err):
+		case interrupted(err):
 			return
 		default:
 			// An ICMP message about what the other flow of this socket has sent.
@@ -178,10 +179,9 @@ func (f *flow) receive() {
 	}
 }
 
-// isTimeout reports whether a deadline has passed.
-func isTimeout(err error) bool {
-	timeout, is := errors.AsType[net.Error](err)
-	return is && timeout.Timeout()
+// interrupted reports whether it was the meter that ended a call on a socket.
+func interrupted(err error) bool {
+	return errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrDeadlineExceeded)
 }
 
 // arrived notes a datagram, and how many the socket has dropped until then.

@@ -232,7 +232,11 @@ func TestFlowSurvivesWordThatNobodyListens(t *testing.T) {
 	onward := &relay{conn: listener, to: address(f.At.(*net.UDPConn)), seen: make(chan struct{}), last: -1}
 	onward.wg.Go(func() { onward.run(t) })
 	defer onward.wg.Wait()
-	defer listener.Close()
+	defer func() {
+		if err := listener.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
 	if err := m.Wait(t.Context(), time.Now(), 100*time.Millisecond); err != nil {
 		t.Error(err)
 	}
