@@ -94,3 +94,9 @@ func (c Campaign) Tasks() []string {
 	}
 	return list
 }
+
+// Azure is the present simulated Azure of a lab.
+func (l *Lab) Azure() *azuresim.Sim { return l.cloud.Load() }
+
+// Host is a host of a lab.
+func (l *Lab) Host(name string) *netlab.Host { return l.hosts[name].host }
