@@ -107,7 +107,7 @@ func (f *flow) send(ctx context.Context, began time.Time, keep time.Duration) {
 		}
 		number := f.sent(due, keep)
 		binary.BigEndian.PutUint64(packet[8:], uint64(number))
-		if err := f.write(packet[:]); err != nil && !interrupted(err) {
+		if err := f.write(packet[:]); err != nil {
 			f.refuse(err)
 		}
 	}

@@ -309,13 +309,14 @@ func (m *Meter) end(now time.Time) {
 	}
 }
 
-// interrupt makes every call on a socket return.
+// interrupt makes every call on a socket return. What is just being sent goes out, unless
+// the kernel does not take it.
 func (m *Meter) interrupt() {
-	past := time.Unix(1, 0)
+	now := time.Now()
 	for _, f := range m.Flows {
 		// A socket that is closed already needs no deadline.
-		_ = f.From.SetDeadline(past)
-		_ = f.At.SetDeadline(past)
+		_ = f.From.SetWriteDeadline(now.Add(grace))
+		_ = f.At.SetReadDeadline(now)
 	}
 	for _, s := range m.servers {
 		s.interrupt()
