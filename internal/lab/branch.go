@@ -150,10 +150,10 @@ func (b *branch) watch(ctx context.Context) {
 		case now := <-tick.C:
 			if n, moves := b.choose(now); moves {
 				if err := b.take(n); err != nil {
-					b.log.Error("the branch", "err", err)
+					b.log.ErrorContext(ctx, "the branch", "err", err)
 					continue
 				}
-				b.log.Info("the branch has moved", "tunnel", b.ends[n].dev)
+				b.log.InfoContext(ctx, "the branch has moved", "tunnel", b.ends[n].dev)
 			}
 		}
 	}

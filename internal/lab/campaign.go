@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -127,7 +128,7 @@ func (c Campaign) work(ctx context.Context, n int, todo <-chan task, r *record) 
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		l.o.Log.Warn("the lab is made anew", "err", first)
+		l.o.Log.WarnContext(ctx, "the lab is made anew", "err", first)
 		if err := l.Close(); err != nil {
 			return errors.Join(first, err)
 		}
@@ -163,17 +164,18 @@ func (c Campaign) do(ctx context.Context, l *Lab, t task, r *record) error {
 
 // line says in a line what a trial has shown.
 func line(t outage.Trial) string {
-	text := fmt.Sprintf("%s, %s, %d:", t.Setting, t.Mode, t.Number)
+	var text strings.Builder
+	fmt.Fprintf(&text, "%s, %s, %d:", t.Setting, t.Mode, t.Number)
 	for _, outbound := range []bool{true, false} {
 		if worst, ok := t.Worst(outbound); ok {
-			text += fmt.Sprintf(" %s out for %s (%d lost);", worst.Name, worst.Outage, worst.Lost)
+			fmt.Fprintf(&text, " %s out for %s (%d lost);", worst.Name, worst.Outage, worst.Lost)
 		}
 	}
-	text += fmt.Sprintf(" moves: %d", t.Moves)
+	fmt.Fprintf(&text, " moves: %d", t.Moves)
 	for _, trouble := range t.Trouble {
-		text += "; TROUBLE: " + trouble
+		text.WriteString("; TROUBLE: " + trouble)
 	}
-	return text
+	return text.String()
 }
 
 func (c Campaign) modes() []outage.Mode {

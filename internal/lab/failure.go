@@ -127,9 +127,9 @@ func impaired(i netlab.Impairment) func(context.Context, *Lab) error {
 	}
 }
 
-func regionCut(_ context.Context, l *Lab) error {
+func regionCut(ctx context.Context, l *Lab) error {
 	l.fabric.border(false)
-	return tunnelCut(nil, l) //nolint:staticcheck // it takes no context
+	return tunnelCut(ctx, l)
 }
 
 func withARM(f azuresim.Fault) func(context.Context, *Lab) error {

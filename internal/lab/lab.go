@@ -236,7 +236,7 @@ func (l *Lab) serveCloud(ctx context.Context) error {
 	context.AfterFunc(ctx, func() { srv.Close() }) //nolint:errcheck // it ends: nobody is served any more
 	l.running.Go(func() {
 		if err := srv.ServeTLS(ln, "", ""); !errors.Is(err, http.ErrServerClosed) {
-			l.o.Log.Error("the simulated Azure is not served any more", "err", err)
+			l.o.Log.ErrorContext(ctx, "the simulated Azure is not served any more", "err", err)
 		}
 	})
 	witness, err := host.Listen(ctx, "tcp", witnessTarget)

@@ -113,7 +113,7 @@ func listen(t *testing.T, l *lab.Lab, homes map[string]string) func(int) []post 
 		if err != nil {
 			t.Fatal(err)
 		}
-		context.AfterFunc(ctx, func() { conn.Close() })
+		context.AfterFunc(ctx, func() { conn.Close() }) //nolint:errcheck // it ends
 		listening.Go(func() {
 			buf := make([]byte, 100)
 			for {

@@ -78,7 +78,6 @@ type session struct {
 	watch   *watch
 	running *contender.Running
 	before  string // what nobody may change
-	after   string
 	failed  time.Time
 	moments contender.Moments
 
