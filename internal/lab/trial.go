@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -248,12 +249,7 @@ func (s *session) patience() time.Duration {
 }
 
 func (s *session) sees() bool {
-	for _, m := range s.t.Contender.Setting.Sees {
-		if m == s.failure.mode.Name {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(s.t.Contender.Setting.Sees, s.failure.mode.Name)
 }
 
 // judge looks whether the simulated Azure is as it has to be: all managed tables agree, and nothing else has changed.
