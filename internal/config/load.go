@@ -12,8 +12,9 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// maxFile is the greatest size, in bytes, of a configuration file and of the files that it names.
-const maxFile = 1 << 20
+// maxConfig is the greatest size, in bytes, of a configuration file: ten thousand groups are about 4 MB. maxFile is that of the
+// files that it names.
+const maxConfig, maxFile = 16 << 20, 1 << 20
 
 // Load returns the complete, valid configuration: the defaults, then the file, then the HOPGUARD_* variables. An empty path
 // means the file that HOPGUARD_CONFIG names, or the text in HOPGUARD_CONFIG_YAML; without either, the old function's variables
@@ -57,7 +58,7 @@ func Load(path string, getenv func(string) string) (Config, error) {
 // file reads the YAML file into c. Problems of the content are kept in d; the error is for a file that has no content to
 // speak of.
 func (d *decoder) file(path string, c *Config) error {
-	data, err := readSmall(path)
+	data, err := readUpTo(path, maxConfig)
 	if err != nil {
 		return fmt.Errorf("read the configuration: %w", err)
 	}
@@ -159,18 +160,21 @@ func parent(path string) string {
 }
 
 // readSmall reads a file of at most maxFile bytes.
-func readSmall(path string) (data []byte, err error) {
+func readSmall(path string) (data []byte, err error) { return readUpTo(path, maxFile) }
+
+// readUpTo reads a file of at most so many bytes.
+func readUpTo(path string, most int) (data []byte, err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	data, err = io.ReadAll(io.LimitReader(f, maxFile+1))
+	data, err = io.ReadAll(io.LimitReader(f, int64(most)+1))
 	if err != nil {
 		return nil, err
 	}
-	if len(data) > maxFile {
-		return nil, fmt.Errorf("%q is larger than %d bytes", path, maxFile)
+	if len(data) > most {
+		return nil, fmt.Errorf("%q is larger than %d bytes", path, most)
 	}
 	return data, nil
 }

@@ -117,7 +117,7 @@ func TestLoadRefusesWhatIsNoConfiguration(t *testing.T) {
 		{"broken-second-document", "groups:\n---\n{", `read the configuration: "FILE" is no YAML: line 3: did not find expected node content`},
 		{"no-YAML", "groups: [\n  name: x\nazure: }", `read the configuration: "FILE" is no YAML: line 2: did not find expected ',' or ']'`},
 		{"unknown-alias", "groups: *nobody", `read the configuration: "FILE" is no YAML: unknown anchor 'nobody' referenced`},
-		{"too-large", strings.Repeat("#", 1<<20+1), `read the configuration: "FILE" is larger than 1048576 bytes`},
+		{"too-large", strings.Repeat("#", 16<<20+1), `read the configuration: "FILE" is larger than 16777216 bytes`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			path := write(t, test.content)
