@@ -59,7 +59,7 @@ func listenUDP(t testing.TB, h *netlab.Host, at string) net.PacketConn {
 	t.Helper()
 	conn, err := h.ListenPacket(t.Context(), "udp", at)
 	must(t, err)
-	t.Cleanup(func() { must(t, conn.Close()) })
+	closeLater(t, conn)
 	must(t, conn.(*net.UDPConn).SetReadBuffer(4<<20))
 	return conn
 }
@@ -69,12 +69,17 @@ func dial(t testing.TB, h *netlab.Host, network, to string) net.Conn {
 	t.Helper()
 	conn, err := h.DialContext(t.Context(), network, to)
 	must(t, err)
+	closeLater(t, conn)
+	return conn
+}
+
+// closeLater closes with the test what it may have closed before.
+func closeLater(t testing.TB, c io.Closer) {
 	t.Cleanup(func() {
-		if err := conn.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		if err := c.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 			t.Error(err)
 		}
 	})
-	return conn
 }
 
 // receive returns the next packet.

@@ -6,6 +6,7 @@ import (
 	"hash/fnv"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -92,6 +93,9 @@ func (h *Host) SetUp(dev string, up bool) error {
 	if err := h.handle.LinkSetUp(link); err != nil {
 		return fmt.Errorf("set %s of host %q up: %w", dev, h.name, err)
 	}
+	if err := h.settle6(link); err != nil {
+		return err
+	}
 	h.mu.RLock()
 	other, linked := h.links[dev]
 	t := h.tunnels[dev]
@@ -125,6 +129,28 @@ func (h *Host) settle(dev string, other far) error {
 		}
 	}
 	return fmt.Errorf("%s of host %q: no carrier within %s", dev, h.name, settleTimeout)
+}
+
+// settle6 waits until the IPv6 addresses of a device that has come up are the host's own
+// again: the kernel sees to that a moment later.
+func (h *Host) settle6(link netlink.Link) error {
+	for deadline := time.Now().Add(settleTimeout); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		addresses, err := h.handle.AddrList(link, unix.AF_INET6)
+		if err != nil {
+			return fmt.Errorf("list addresses of %s of host %q: %w", link.Attrs().Name, h.name, err)
+		}
+		routes, err := h.listRoutes(unix.AF_INET6, unix.RT_TABLE_LOCAL)
+		if err != nil {
+			return fmt.Errorf("list routes of host %q: %w", h.name, err)
+		}
+		waits := func(a netlink.Addr) bool {
+			return !slices.ContainsFunc(routes, func(r netlink.Route) bool { return r.Type == unix.RTN_LOCAL && r.Dst.IP.Equal(a.IP) })
+		}
+		if !slices.ContainsFunc(addresses, waits) {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s of host %q: no IPv6 address within %s", link.Attrs().Name, h.name, settleTimeout)
 }
 
 // AddAddress gives a device an address, which can be used at once.

@@ -50,6 +50,7 @@ type Impairment struct {
 type Counts struct {
 	Passed uint64 // given back to the host
 	Lost   uint64 // by chance or by a cut, as ordered
+	Flying uint64 // on their way
 	// Dropped is what was lost against all orders, because the machine was too slow or
 	// the device was down. What was measured meanwhile is worth nothing.
 	Dropped uint64

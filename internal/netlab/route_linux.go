@@ -165,6 +165,9 @@ func (h *Host) ourRoute(route netlink.Route, names map[int]string) (Route, bool)
 		return Route{}, false
 	}
 	bits, _ := route.Dst.Mask.Size()
+	if route.Family == unix.AF_INET { // the library has 0.0.0.0 in 16 bytes
+		addr = addr.Unmap()
+	}
 	r.Prefix = netip.PrefixFrom(addr, bits)
 	if addr.Is6() && r.Metric == usual6 {
 		r.Metric = 0

@@ -23,11 +23,10 @@ import (
 // which a victim dies, and -1 for the end of the part.
 func deadly() map[string]int {
 	return map[string]int{
-		"end": -1, "mkdirat": unix.SYS_MKDIRAT, "flock": unix.SYS_FLOCK,
-		"ftruncate": unix.SYS_FTRUNCATE, "pwrite64": unix.SYS_PWRITE64, "unshare": unix.SYS_UNSHARE,
+		"end": -1, "flock": unix.SYS_FLOCK, "ftruncate": unix.SYS_FTRUNCATE, "unshare": unix.SYS_UNSHARE,
 		"setns": unix.SYS_SETNS, "mount": unix.SYS_MOUNT, "umount2": unix.SYS_UMOUNT2, "unlinkat": unix.SYS_UNLINKAT,
-		"write": unix.SYS_WRITE, "sendto": unix.SYS_SENDTO, "ioctl": unix.SYS_IOCTL,
-		"close": unix.SYS_CLOSE, "clone": unix.SYS_CLONE, "pidfd_send_signal": unix.SYS_PIDFD_SEND_SIGNAL,
+		"sendto": unix.SYS_SENDTO, "ioctl": unix.SYS_IOCTL, "clone": unix.SYS_CLONE,
+		"pidfd_send_signal": unix.SYS_PIDFD_SEND_SIGNAL,
 	}
 }
 

@@ -27,6 +27,7 @@ type Wire struct {
 
 	order  atomic.Pointer[Impairment]
 	ending atomic.Bool
+	flying atomic.Int64
 	passed atomic.Uint64
 	lost   atomic.Uint64
 	// refused is what the kernel did not take back, full what it had no room for when the
@@ -37,8 +38,8 @@ type Wire struct {
 	failure error // of the work, once it has ended
 }
 
-// AddWire adds a wire, up and without an address. By itself it loses nothing and keeps
-// the order; which packets are lost by chance follows from the seed and the order in which
+// AddWire adds a wire, up and without an address. By itself it loses nothing that was
+// routed into it, and keeps the order; which packets are lost by chance follows from the seed and the order in which
 // they come. The wire ends with the network.
 func (h *Host) AddWire(dev string, i Impairment, seed uint64) (*Wire, error) {
 	fail := func(err error) (*Wire, error) { return nil, fmt.Errorf("add wire %s to host %q: %w", dev, h.name, err) }
@@ -127,7 +128,7 @@ func (w *Wire) Set(i Impairment) {
 
 // Counts returns the packets so far.
 func (w *Wire) Counts() Counts {
-	return Counts{Passed: w.passed.Load(), Lost: w.lost.Load(), Dropped: w.refused.Load() + w.overrun()}
+	return Counts{Passed: w.passed.Load(), Lost: w.lost.Load(), Flying: uint64(w.flying.Load()), Dropped: w.refused.Load() + w.overrun()}
 }
 
 // overrun asks the kernel how many packets found its queue full.
@@ -217,6 +218,7 @@ func (w *Wire) deliver(q *flight, now time.Duration) {
 		} else {
 			w.passed.Add(1)
 		}
+		w.flying.Add(-1)
 		q.free(p.data)
 	}
 }
@@ -243,13 +245,31 @@ func (w *Wire) take(q *flight, chance *rand.Rand, now time.Duration) (more bool,
 				return false, fmt.Errorf("read a packet: %w", err)
 			}
 		}
+		if ownLink(data[:n]) {
+			q.free(data)
+			continue
+		}
 		order := w.order.Load()
 		if by := chance.Float64(); order.Cut || by < order.Loss {
 			w.lost.Add(1)
 			q.free(data)
 			continue
 		}
+		w.flying.Add(1)
 		q.push(packet{at: now + order.Delay, size: n, data: data})
 	}
 	return true, nil
+}
+
+// ownLink says whether a packet is a multicast that may not leave its link: nobody has
+// routed it here, but the kernel announces itself so on every device.
+func ownLink(p []byte) bool {
+	switch p[0] >> 4 {
+	case 4:
+		return len(p) >= 20 && p[16] == 224 && p[17] == 0 && p[18] == 0
+	case 6:
+		return len(p) >= 40 && p[24] == 0xff && p[25]&0xf <= 2
+	default:
+		return true // no packet of IP
+	}
 }
