@@ -180,3 +180,25 @@ func TestUnbrokenEndsAtALoss(t *testing.T) {
 		t.Errorf("Unbroken() = %v when nothing has arrived, want nothing", got)
 	}
 }
+
+func TestAwaitsWhatMayStillArrive(t *testing.T) {
+	tests := []struct {
+		name   string
+		script string
+		since  time.Duration
+		want   bool
+	}{
+		{"nothing-is-missing", "..........", -time.Second, false},
+		{"missing-after-it", "......x...", 5 * ms, true},
+		{"missing-just-then", "......x...", 6 * ms, false},
+		{"the-last-one", ".........x", 8 * ms, true},
+		{"no-packet", "", 0, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := played(tt.script, ms).Awaits(began().Add(tt.since)); got != tt.want {
+				t.Errorf("Awaits(%v) = %v, want %v", tt.since, got, tt.want)
+			}
+		})
+	}
+}

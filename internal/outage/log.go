@@ -148,6 +148,22 @@ func (l *Log) Unbroken(back time.Duration) Run {
 	return Run{Since: l.time(since), Until: l.time(until), Arrived: l.time(l.lately)}
 }
 
+// Awaits reports whether a packet has not arrived that was sent after that moment, and is
+// not forgotten.
+func (l *Log) Awaits(since time.Time) bool {
+	after := int64(since.Sub(l.origin))
+	for n := l.next - 1; n >= l.first; n-- {
+		took, sent := l.packet(n)
+		if sent <= after {
+			return false
+		}
+		if took == 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // place returns where a packet is kept that is not forgotten.
 func (l *Log) place(number int) (*chunk, int) {
 	i := number - l.first

@@ -218,18 +218,23 @@ func (f *flow) stuck(now, since time.Time, window time.Duration) string {
 	return ""
 }
 
-// grace is how old a packet must be to be lost.
-func (f *flow) grace() time.Duration {
+// awaits reports whether a packet may still be on its way.
+func (f *flow) awaits(now time.Time) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return grace + f.log.Worst()
+	return f.log.Awaits(now.Add(-grace - f.log.Worst()))
 }
 
-// result returns what was counted, how late the worst packet was sent, and the trouble.
-func (f *flow) result(failed, ended time.Time) (outage.Flow, time.Duration, []string) {
+// result returns what was counted, how late the worst packet was sent, and the trouble. If it
+// is drained, nothing is on its way any more.
+func (f *flow) result(failed, ended time.Time, drained bool) (outage.Flow, time.Duration, []string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	r := f.log.Flow(failed, ended, grace+f.log.Worst())
+	patience := grace + f.log.Worst()
+	if drained {
+		patience = 0
+	}
+	r := f.log.Flow(failed, ended, patience)
 	r.Name, r.Outbound, r.Expected = f.Name, f.Outbound, f.Expected
 	r.Refused, r.Refusal, r.Overrun = f.refused, f.refusal, int(f.overrun)
 	var trouble []string

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -46,11 +47,13 @@ type Meter struct {
 
 	mu      sync.Mutex
 	started bool
-	ended   time.Time // zero while it runs
+	ended   time.Time // zero while packets are sent
+	drained bool      // each packet has arrived or is lost
 	failed  time.Time
 	cancel  context.CancelCauseFunc
 
-	wg       sync.WaitGroup
+	senders  sync.WaitGroup
+	wg       sync.WaitGroup // all others
 	flows    []*flow
 	streams  []*stream
 	connects []*connects
@@ -93,7 +96,7 @@ func (m *Meter) Start(ctx context.Context) error {
 	}
 	for _, f := range m.flows {
 		m.wg.Go(f.receive)
-		m.wg.Go(func() { f.send(ctx, began, m.Keep) })
+		m.senders.Go(func() { f.send(ctx, began, m.Keep) })
 	}
 	for _, s := range m.streams {
 		m.wg.Go(func() { s.run(ctx) })
@@ -101,11 +104,11 @@ func (m *Meter) Start(ctx context.Context) error {
 	for _, c := range m.connects {
 		m.wg.Go(func() { c.run(ctx) })
 	}
-	// Whoever receives is ended by its socket, not by a context that it cannot see.
 	m.wg.Go(func() {
 		<-ctx.Done()
-		m.end(time.Now())
 		m.interrupt()
+		m.senders.Wait()
+		m.end(time.Now())
 	})
 	return nil
 }
@@ -184,32 +187,6 @@ func (m *Meter) Wait(ctx context.Context, since time.Time, window time.Duration)
 	}
 }
 
-// Settle returns when it is known of each packet that was sent before the call whether it
-// is lost: after a second, and as long as the slowest packet took. It does not mind how
-// the traffic flows.
-func (m *Meter) Settle(ctx context.Context) error {
-	m.mu.Lock()
-	flows := m.flows
-	m.mu.Unlock()
-	began := time.Now()
-	tick := time.NewTicker(look)
-	defer tick.Stop()
-	for {
-		var longest time.Duration
-		for _, f := range flows {
-			longest = max(longest, f.grace())
-		}
-		if time.Since(began) > longest {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("wait for packets on their way: %w", context.Cause(ctx))
-		case <-tick.C:
-		}
-	}
-}
-
 func (m *Meter) running() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -244,14 +221,14 @@ func (m *Meter) stuck(since time.Time, window time.Duration) []string {
 func (m *Meter) Result() Result {
 	m.mu.Lock()
 	flows, streams, connects, servers := m.flows, m.streams, m.connects, m.servers
-	failed, ended := m.failed, m.ended
+	failed, ended, drained := m.failed, m.ended, m.drained
 	m.mu.Unlock()
 	if ended.IsZero() {
 		ended = time.Now()
 	}
 	var r Result
 	for _, f := range flows {
-		result, late, trouble := f.result(failed, ended)
+		result, late, trouble := f.result(failed, ended, drained)
 		r.Flows = append(r.Flows, result)
 		r.Lateness = max(r.Lateness, late)
 		r.add(f.Name, trouble)
@@ -282,22 +259,39 @@ func (r *Result) add(name string, troubles []string) {
 // errStopped is why the traffic ends.
 var errStopped = errors.New("the traffic was stopped")
 
-// Stop ends the traffic, closes the sockets and listeners, waits for every goroutine and
-// returns what was counted. It may be called twice.
+// Stop ends the traffic, waits for packets on their way, closes the sockets and listeners,
+// waits for every goroutine and returns what was counted. While packets are missing that
+// were sent just now, that takes a second, and as long as the slowest packet took; then
+// they are lost, and none is undecided. It may be called twice.
 func (m *Meter) Stop() Result {
-	m.end(time.Now())
 	m.mu.Lock()
 	cancel := m.cancel
 	m.mu.Unlock()
 	if cancel != nil {
 		cancel(errStopped)
+		m.senders.Wait()
+		m.end(time.Now())
+		m.drain()
+		m.deafen()
+		m.wg.Wait()
 	}
-	m.wg.Wait()
 	r := m.Result()
 	if err := m.close(); err != nil {
 		r.Trouble = append(r.Trouble, err.Error())
 	}
 	return r
+}
+
+// drain waits until nothing is on its way any more.
+func (m *Meter) drain() {
+	tick := time.NewTicker(look)
+	defer tick.Stop()
+	for slices.ContainsFunc(m.flows, func(f *flow) bool { return f.awaits(time.Now()) }) {
+		<-tick.C
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.drained = true
 }
 
 // end notes when the traffic ended, unless that is known.
@@ -309,17 +303,23 @@ func (m *Meter) end(now time.Time) {
 	}
 }
 
-// interrupt makes every call on a socket return. What is just being sent goes out, unless
-// the kernel does not take it.
+// interrupt makes everything end that sends. What is just being sent goes out, unless the
+// kernel does not take it.
 func (m *Meter) interrupt() {
-	now := time.Now()
 	for _, f := range m.Flows {
 		// A socket that is closed already needs no deadline.
-		_ = f.From.SetWriteDeadline(now.Add(grace))
-		_ = f.At.SetReadDeadline(now)
+		_ = f.From.SetWriteDeadline(time.Now().Add(grace))
 	}
 	for _, s := range m.servers {
 		s.interrupt()
+	}
+}
+
+// deafen makes the calls return that wait for datagrams: they cannot see a context.
+func (m *Meter) deafen() {
+	for _, f := range m.Flows {
+		// A socket that is closed already needs no deadline.
+		_ = f.At.SetReadDeadline(time.Now())
 	}
 }
 
