@@ -50,13 +50,12 @@ func (c *catalogue) counted(name, help string, labels ...string) *prometheus.Des
 	return prometheus.NewDesc(c.add(Counter, name, help, labels), help, labels, nil)
 }
 
-func (c *catalogue) counter(name, help string, labels ...string) *prometheus.CounterVec {
-	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: c.add(Counter, name, help, labels), Help: help}, labels)
+func (c *catalogue) counter(name, help string, labels ...string) *tally {
+	return &tally{desc: c.counted(name, help, labels...), labels: len(labels), n: map[[mostLabels]string]float64{}}
 }
 
 // histogram counts seconds.
-func (c *catalogue) histogram(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
-	return prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name: c.add(Histogram, name, help, labels), Help: help, Buckets: buckets,
-	}, labels)
+func (c *catalogue) histogram(name, help string, buckets []float64, labels ...string) *spread {
+	desc := prometheus.NewDesc(c.add(Histogram, name, help, labels), help, labels, nil)
+	return &spread{desc: desc, labels: len(labels), bounds: buckets, seen: map[[2]string]*seen{}}
 }

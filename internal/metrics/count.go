@@ -25,8 +25,8 @@ const (
 
 // counters are what only grows.
 type counters struct {
-	checks, witness, ticks, transitions, writes, peerings *prometheus.CounterVec
-	asked, took, switches                                 *prometheus.HistogramVec
+	checks, witness, ticks, transitions, writes, peerings *tally
+	asked, took, switches                                 *spread
 }
 
 func newCounters(c *catalogue) counters {
@@ -69,45 +69,45 @@ func (c counters) begin(g Group) {
 	for _, o := range outcomes() {
 		for _, m := range g.Members {
 			for _, check := range g.Checks {
-				c.checks.WithLabelValues(name, string(m), check, o.String())
+				c.checks.add(0, name, string(m), check, o.String())
 			}
 		}
 		if g.Witness {
-			c.witness.WithLabelValues(name, o.String())
+			c.witness.add(0, name, o.String())
 		}
 	}
 	for _, check := range g.Checks {
-		c.asked.WithLabelValues(name, check)
+		c.asked.begin(name, check)
 	}
 	for _, s := range allStates() {
-		c.ticks.WithLabelValues(name, string(s))
+		c.ticks.add(0, name, string(s))
 	}
 	for _, r := range []decide.Reason{decide.ReasonActiveDown, decide.ReasonFailback, decide.ReasonOrdered} {
-		c.transitions.WithLabelValues(name, string(r), origin(r))
+		c.transitions.add(0, name, string(r), origin(r))
 	}
-	c.writes.WithLabelValues(name, writeDone)
-	c.writes.WithLabelValues(name, writeFailed)
+	c.writes.add(0, name, writeDone)
+	c.writes.add(0, name, writeFailed)
 	if g.Spokes {
-		c.peerings.WithLabelValues(name, writeDone)
-		c.peerings.WithLabelValues(name, writeFailed)
+		c.peerings.add(0, name, writeDone)
+		c.peerings.add(0, name, writeFailed)
 	}
-	c.took.WithLabelValues(name)
-	c.switches.WithLabelValues(name)
+	c.took.begin(name)
+	c.switches.begin(name)
 }
 
 func (c counters) observation(group appliance.GroupName, o appliance.Observation) {
 	if o.Member == decide.Witness {
-		c.witness.WithLabelValues(string(group), o.Outcome.String()).Inc()
+		c.witness.add(1, string(group), o.Outcome.String())
 		return
 	}
-	c.checks.WithLabelValues(string(group), string(o.Member), o.Check, o.Outcome.String()).Inc()
-	c.asked.WithLabelValues(string(group), o.Check).Observe(o.Took.Seconds())
+	c.checks.add(1, string(group), string(o.Member), o.Check, o.Outcome.String())
+	c.asked.observe(o.Took.Seconds(), string(group), o.Check)
 }
 
 func (c counters) tick(r *controller.Report) {
 	name := string(r.Group)
-	c.ticks.WithLabelValues(name, string(r.State())).Inc()
-	c.took.WithLabelValues(name).Observe(r.Ended.Sub(r.Started).Seconds())
+	c.ticks.add(1, name, string(r.State()))
+	c.took.observe(r.Ended.Sub(r.Started).Seconds(), name)
 	done := 0
 	for _, o := range r.Outcomes {
 		if o.Done() {
@@ -118,8 +118,8 @@ func (c counters) tick(r *controller.Report) {
 	if !r.Applied.IsZero() {
 		failed += max(0, len(r.Plan.Writes())-len(r.Outcomes)) // nobody says how these ended
 	}
-	c.writes.WithLabelValues(name, writeDone).Add(float64(done))
-	c.writes.WithLabelValues(name, writeFailed).Add(float64(failed))
+	c.writes.add(float64(done), name, writeDone)
+	c.writes.add(float64(failed), name, writeFailed)
 }
 
 // transition takes one from the record, which another version may have written.
@@ -128,11 +128,11 @@ func (c counters) transition(group appliance.GroupName, t decide.Transition) {
 	if by == originUnknown {
 		reason = originUnknown // whatever it was, it must not become a label
 	}
-	c.transitions.WithLabelValues(string(group), reason, by).Inc()
+	c.transitions.add(1, string(group), reason, by)
 }
 
 func (c counters) switched(group appliance.GroupName, took time.Duration) {
-	c.switches.WithLabelValues(string(group)).Observe(took.Seconds())
+	c.switches.observe(took.Seconds(), string(group))
 }
 
 // origin says who caused a transition.

@@ -30,7 +30,7 @@ func (s spokeStates) all() []*prometheus.Desc {
 	return []*prometheus.Desc{s.state, s.ended, s.networks, s.peerings, s.lacks, s.unwanted}
 }
 
-func newPeerings(c *catalogue) *prometheus.CounterVec {
+func newPeerings(c *catalogue) *tally {
 	return c.counter("peering_writes_total",
 		"Peerings that a scan was to make or to repair, by what became of them: done is said after both halves were read back. For failed ones the log has the cause.",
 		"group", "outcome")
@@ -46,7 +46,7 @@ func (m *Metrics) Spokes(r *spoke.Report) {
 		if o.Err != nil {
 			outcome = writeFailed
 		}
-		m.count.peerings.WithLabelValues(string(r.Group), outcome).Inc()
+		m.count.peerings.add(1, string(r.Group), outcome)
 	}
 }
 
