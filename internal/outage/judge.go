@@ -64,7 +64,7 @@ type Finding struct {
 // Judge holds a report against the promises, in a fixed order. An outage that had not
 // ended when its trial did holds no promise, however short it was until then.
 func Judge(r Report, w Wanted) []Finding {
-	j := judge{report: r, wanted: w, judged: map[cell]bool{}, rows: map[cell]Row{}}
+	j := judge{report: r, wanted: w, rows: map[cell]Row{}}
 	for _, row := range Summary(r) {
 		j.rows[cell{row.Setting, row.Mode}] = row
 	}
@@ -78,13 +78,12 @@ func Judge(r Report, w Wanted) []Finding {
 	if w.Soak > 0 {
 		found = append(found, j.soak())
 	}
-	if slices.Contains(w.Modes, ModePlanned) {
-		found = append(found, j.planned())
+	if cells := j.tried(func(mode string) bool { return mode == ModePlanned }); len(cells) > 0 {
+		found = append(found, j.planned(cells))
 	}
-	if modes := j.staying(); len(modes) > 0 {
-		found = append(found, j.stays(modes))
+	if cells := j.tried(j.stay); len(cells) > 0 {
+		found = append(found, j.stays(cells))
 	}
-	// The last one counts the trials of what those before it have judged.
 	return append(found, j.trouble(), j.runs())
 }
 
@@ -98,8 +97,19 @@ type judge struct {
 	report Report
 	wanted Wanted
 	rows   map[cell]Row
-	// judged are the cells that a promise was held against.
-	judged map[cell]bool
+}
+
+// cells returns some of the cells of the wanted settings and modes, by mode.
+func (j judge) cells(some func(cell) bool) []cell {
+	var cells []cell
+	for _, mode := range j.wanted.Modes {
+		for _, setting := range j.wanted.Settings {
+			if c := (cell{setting, mode}); some(c) {
+				cells = append(cells, c)
+			}
+		}
+	}
+	return cells
 }
 
 func (j judge) wants(setting, mode string) bool { return j.wanted.has(cell{setting, mode}) }
@@ -120,13 +130,6 @@ func (j judge) mode(name string) (Mode, bool) {
 		return Mode{}, false
 	}
 	return j.report.Modes[i], true
-}
-
-// row returns the sum of a cell, which is judged from now on. Without a trial it is
-// the zero Row.
-func (j judge) row(c cell) Row {
-	j.judged[c] = true
-	return j.rows[c]
 }
 
 // verdict makes a finding of what went wrong: if nothing did, it is what was measured.
@@ -153,7 +156,7 @@ func (j judge) overhead() Finding {
 	var where cell
 	held := 0
 	for _, c := range j.seen(&wrong) {
-		row := j.row(c)
+		row := j.rows[c]
 		switch {
 		case row.Trials == 0:
 			wrong = append(wrong, c.String()+": "+notMeasured)
@@ -204,7 +207,7 @@ func (j judge) seen(wrong *[]string) []cell {
 // gain: the defaults are worth the move from the old function.
 func (j judge) gain() Finding {
 	promise := fmt.Sprintf("Power-off: median outage at least %d times shorter with the defaults than with the seed's settings", minGain)
-	ours, seed := j.row(cell{SettingDefaults, ModePowerOff}), j.row(cell{SettingSeed, ModePowerOff})
+	ours, seed := j.rows[cell{SettingDefaults, ModePowerOff}], j.rows[cell{SettingSeed, ModePowerOff}]
 	switch {
 	case ours.Outage.N == 0 || seed.Outage.N == 0:
 		return Finding{Promise: promise, Measured: notMeasured}
@@ -223,7 +226,7 @@ func (j judge) gain() Finding {
 // detection: the fast setting is fast.
 func (j judge) detection() Finding {
 	promise := fmt.Sprintf("Fast setting, power-off: detection at most %s at p95", maxDetection)
-	row := j.row(cell{SettingFast, ModePowerOff})
+	row := j.rows[cell{SettingFast, ModePowerOff}]
 	if row.Trials == 0 {
 		return Finding{Promise: promise, Measured: notMeasured}
 	}

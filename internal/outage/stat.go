@@ -59,7 +59,8 @@ type Row struct {
 	Overhead Spread `json:"overhead"`
 	// Own is what of the outage is neither detection nor the cloud's time.
 	Own Spread `json:"own"`
-	// Lost counts lost packets of expected flows in all trials; Lossless the trials without any.
+	// Lost counts lost packets of expected flows in all trials; Lossless the trials in
+	// which all of their packets arrived.
 	Lost     int `json:"lost"`
 	Lossless int `json:"lossless"`
 	// Streams counts the expected long connections of all trials, Survived those that lived.
@@ -185,15 +186,15 @@ func (r *Row) count(t Trial, moves bool) {
 	} else if moves {
 		r.Unmoved++
 	}
-	lost, sent, open := 0, 0, false
+	lost, unsure, sent, open := 0, 0, 0, false
 	for _, f := range t.Flows {
 		if f.Expected {
-			lost, sent = lost+f.Lost, sent+f.Sent
+			lost, unsure, sent = lost+f.Lost, unsure+f.Undecided, sent+f.Sent
 			open = open || (f.Open && f.Outbound)
 		}
 	}
 	r.Lost += lost
-	if lost == 0 && sent > 0 {
+	if lost+unsure == 0 && sent > 0 {
 		r.Lossless++
 	}
 	if open {

@@ -6,68 +6,56 @@ import (
 	"strings"
 )
 
+// tried returns the cells of some modes that are wanted or were tried: what must not happen is
+// looked for in every trial, also where too few are made to be wanted.
+func (j judge) tried(of func(mode string) bool) []cell {
+	return j.cells(func(c cell) bool { return of(c.mode) && (j.wanted.has(c) || j.rows[c].Trials > 0) })
+}
+
 // planned: a switch between two healthy members loses nothing.
-func (j judge) planned() Finding {
-	promise := fmt.Sprintf("Planned switch: no packet lost in any of at least %d trials", j.wanted.Runs)
+func (j judge) planned(cells []cell) Finding {
+	promise := fmt.Sprintf("Planned switch: no packet lost in any of at least %s", times(j.wanted.Runs, "trial"))
 	var wrong []string
 	trials := 0
-	for _, name := range j.wanted.Settings {
-		c := cell{name, ModePlanned}
-		if j.rows[c].Trials == 0 {
-			continue
-		}
-		row := j.row(c)
+	for _, c := range cells {
+		row := j.rows[c]
 		trials += row.Trials
+		if row.Trials == 0 {
+			wrong = append(wrong, c.String()+": "+notMeasured)
+		}
 		if n := row.Trials - row.Lossless; n > 0 {
-			wrong = append(wrong, fmt.Sprintf("%s: %s lost in %d of %d trials", c, times(row.Lost, "packet"), n, row.Trials))
+			wrong = append(wrong, fmt.Sprintf("%s: not all packets arrived in %d of %s, %d lost", c, n, times(row.Trials, "trial"), row.Lost))
 		}
 		if n := row.Trials - row.Moved; n > 0 {
-			wrong = append(wrong, fmt.Sprintf("%s: nothing was moved in %d of %d trials", c, n, row.Trials))
+			wrong = append(wrong, fmt.Sprintf("%s: nothing was moved in %d of %s", c, n, times(row.Trials, "trial")))
 		}
-	}
-	if trials == 0 {
-		return Finding{Promise: promise, Measured: notMeasured}
 	}
 	return verdict(promise, wrong, times(trials, "trial"))
 }
 
-// stays: what must not move traffic does not. A setting need not have been tried in each
-// of these modes, but each of them must have been tried.
-func (j judge) stays(modes []string) Finding {
+// stay reports whether traffic has to stay in a mode. If the report does not know the mode, it
+// does, so that somebody says that it was not tried.
+func (j judge) stay(mode string) bool {
+	m, found := j.mode(mode)
+	return !found || !m.Moves
+}
+
+// stays: what must not move traffic does not.
+func (j judge) stays(cells []cell) Finding {
 	const promise = "No move in the modes in which traffic has to stay"
 	var wrong []string
 	trials := 0
-	for _, mode := range modes {
-		tried := false
-		for _, name := range j.wanted.Settings {
-			c := cell{name, mode}
-			if j.rows[c].Trials == 0 {
-				continue
-			}
-			row := j.row(c)
-			tried = true
-			trials += row.Trials
-			if row.Moves > 0 {
-				wrong = append(wrong, fmt.Sprintf("%s: %s in %s", c, times(row.Moves, "move"), times(row.Trials, "trial")))
-			}
+	for _, c := range cells {
+		row := j.rows[c]
+		trials += row.Trials
+		if row.Trials == 0 {
+			wrong = append(wrong, c.String()+": "+notMeasured)
 		}
-		if !tried {
-			wrong = append(wrong, mode+": "+notMeasured)
+		if row.Moves > 0 {
+			wrong = append(wrong, fmt.Sprintf("%s: %s in %s", c, times(row.Moves, "move"), times(row.Trials, "trial")))
 		}
 	}
 	return verdict(promise, wrong, times(trials, "trial"))
-}
-
-// staying returns the wanted modes in which traffic has to stay. One that the report does
-// not know is among them, so that somebody says that it was not tried.
-func (j judge) staying() []string {
-	var modes []string
-	for _, name := range j.wanted.Modes {
-		if m, found := j.mode(name); !found || !m.Moves {
-			modes = append(modes, name)
-		}
-	}
-	return modes
 }
 
 // trouble: the trials themselves went well.
@@ -90,27 +78,20 @@ func (j judge) trouble() Finding {
 	return verdict(promise, wrong, times(trials, "trial"))
 }
 
-// runs: there are enough trials of everything that was judged before.
+// runs: there are enough trials of everything that is wanted.
 func (j judge) runs() Finding {
 	promise := fmt.Sprintf("At least %s of each setting and mode that is judged", times(j.wanted.Runs, "trial"))
 	var few []string
-	judged := 0
-	for _, mode := range j.wanted.Modes {
-		for _, name := range j.wanted.Settings {
-			c := cell{name, mode}
-			if !j.judged[c] {
-				continue
-			}
-			judged++
-			if n := j.rows[c].Trials; n < max(j.wanted.Runs, 1) {
-				few = append(few, fmt.Sprintf("%s: %d", c, n))
-			}
+	all := j.cells(j.wanted.has)
+	for _, c := range all {
+		if n := j.rows[c].Trials; n < max(j.wanted.Runs, 1) {
+			few = append(few, fmt.Sprintf("%s: %d", c, n))
 		}
 	}
-	if judged == 0 {
+	if len(all) == 0 {
 		return Finding{Promise: promise, Measured: notMeasured}
 	}
-	return verdict(promise, few, fmt.Sprintf("%d judged", judged))
+	return verdict(promise, few, fmt.Sprintf("%d judged", len(all)))
 }
 
 // times counts something: "1 move", "2 moves".
