@@ -15,21 +15,54 @@ type item struct {
 	body []byte
 }
 
-// page writes one page of a list, and a link to the next when there is one. The link is built from what the client asked.
+// page writes one page of a list, and a link to the next when there is one.
 func (s *Sim) page(rq *request, items []item) *reply {
-	first := 0
-	if token := rq.query.Get("$skiptoken"); token != "" {
-		key, err := base64.RawURLEncoding.DecodeString(token)
-		if err != nil {
-			return rq.gateway(http.StatusBadRequest, "InvalidSkipToken", "The skip token '"+token+"' is not valid.")
+	after, rep := rq.skipToken()
+	if rep != nil {
+		return rep
+	}
+	first, _ := slices.BinarySearchFunc(items, after, func(i item, key string) int { return strings.Compare(i.key, key) })
+	for after != "" && first < len(items) && items[first].key <= after {
+		first++
+	}
+	return s.writePage(rq, items[first:])
+}
+
+// pageOf is page for resources in the order of their keys; only those of the page are shown, and nil is none.
+func (s *Sim) pageOf(rq *request, all []*resource, show func(r *resource) []byte) *reply {
+	after, rep := rq.skipToken()
+	if rep != nil {
+		return rep
+	}
+	first, found := slices.BinarySearchFunc(all, after, func(r *resource, key string) int { return strings.Compare(r.key, key) })
+	if found {
+		first++
+	}
+	var items []item
+	for _, r := range all[first:] {
+		if body := show(r); body != nil {
+			items = append(items, item{r.key, body})
 		}
-		first, _ = slices.BinarySearchFunc(items, string(key), func(i item, key string) int { return strings.Compare(i.key, key) })
-		for first < len(items) && items[first].key <= string(key) {
-			first++
+		if len(items) > s.opts.PageSize {
+			break
 		}
 	}
+	return s.writePage(rq, items)
+}
+
+// skipToken is the key of the last item of the page before; "" when the first is asked for.
+func (rq *request) skipToken() (string, *reply) {
+	token := rq.query.Get("$skiptoken")
+	key, err := base64.RawURLEncoding.DecodeString(token)
+	if err != nil {
+		return "", rq.gateway(http.StatusBadRequest, "InvalidSkipToken", "The skip token '"+token+"' is not valid.")
+	}
+	return string(key), nil
+}
+
+// writePage writes the first items, and a link to the next page when there are more. The link is built from what the client asked.
+func (s *Sim) writePage(rq *request, items []item) *reply {
 	size := s.opts.PageSize
-	items = items[first:]
 	more := len(items) > size
 	if more {
 		items = items[:size]
@@ -65,23 +98,20 @@ func (rq *request) asOf(lag time.Duration) time.Time { return rq.now.Add(-lag - 
 // listResources answers a list at a group or a subscription; it may be behind, also by a resource made or deleted just now.
 func (s *Sim) listResources(rq *request, _ *resource) *reply {
 	t, at := rq.target, rq.asOf(s.profile.ListLag)
-	all := s.all(t.kind, t.sub)
-	items := make([]item, 0, len(all))
-	for _, r := range all {
+	return s.pageOf(rq, s.all(t.kind, t.sub), func(r *resource) []byte {
 		if t.group != "" && !strings.EqualFold(t.group, r.group) {
-			continue
+			return nil
 		}
 		v := r.at(at)
 		if v == nil {
-			continue
+			return nil
 		}
 		body := recase(r, v.body, t.group)
 		if r.table != nil {
 			body = tableView(rq.apiVersion, body)
 		}
-		items = append(items, item{r.key, body})
-	}
-	return s.page(rq, items)
+		return body
+	})
 }
 
 // listChildren answers the list of a network's subnets or peerings.

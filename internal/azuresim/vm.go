@@ -155,14 +155,13 @@ func (s *Sim) listVMs(rq *request, _ *resource) *reply {
 	}
 	t, at := rq.target, rq.asOf(s.profile.ListLag)
 	statusOnly := strings.EqualFold(rq.query.Get("statusOnly"), "true") && t.group == ""
-	var items []item
-	for _, r := range s.all(t.kind, t.sub) {
+	return s.pageOf(rq, s.all(t.kind, t.sub), func(r *resource) []byte {
 		if t.group != "" && !strings.EqualFold(t.group, r.group) {
-			continue
+			return nil
 		}
 		v := r.at(at)
 		if v == nil {
-			continue
+			return nil
 		}
 		group := t.group
 		if group == "" {
@@ -173,9 +172,8 @@ func (s *Sim) listVMs(rq *request, _ *resource) *reply {
 			body = encode(object{{"name", r.name}, {"id", r.id}, {"type", typeVM}, {"location", r.location}, {"properties", object{
 				{"vmId", r.guid}, {"provisioningState", r.state}, {"instanceView", object{{"statuses", s.powerStatuses(r, v.power)}}}}}})
 		}
-		items = append(items, item{r.key, recase(r, body, group)})
-	}
-	return s.page(rq, items)
+		return recase(r, body, group)
+	})
 }
 
 // vmAction is one of the power actions: 202 with both addresses and no body.
