@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -48,7 +49,7 @@ func (s *scene) flags(cmd *cobra.Command) {
 	f.DurationVar(&s.o.Branch, "branch-delay", 3*time.Second, "how long the branch takes to notice a dead tunnel")
 	f.StringVar(&s.o.Profile, "profile", "fast", "how fast the cloud is: default, fast, legacy")
 	f.StringVar(&s.o.Tunnel, "tunnel", "", "how the branch reaches the appliances: gre, vxlan (default: the best that the kernel can)")
-	f.StringVar(&s.keep, "dir", "", "`folder` for the controllers' files, which are kept (default: one that is removed)")
+	f.StringVar(&s.keep, "dir", "", "`folder` for the controllers' files, which are kept in a new one below it (default: one that is removed)")
 	complete(cmd, "profile", "default", "fast", "legacy")
 	complete(cmd, "tunnel", "gre", "vxlan")
 }
@@ -60,12 +61,13 @@ func (s *scene) options(g *global) (o lab.Options, done func() error, err error)
 		return o, nil, fmt.Errorf("find this program: %w", err)
 	}
 	o.Log = slog.New(slog.NewTextHandler(g.env.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	o.Dir = s.keep
 	if s.keep == "" {
 		o.Dir, done, err = folder()
 		return o, done, err
 	}
-	if err := os.MkdirAll(s.keep, 0o755); err != nil {
+	// What an earlier lab has left there, records too, is not this one's.
+	o.Dir = filepath.Join(s.keep, time.Now().UTC().Format("20060102-150405"))
+	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
 		return o, nil, fmt.Errorf("--dir: %w", err)
 	}
 	return o, done, nil
