@@ -227,7 +227,7 @@ func validDevice(name string) error {
 func hardware(words ...string) net.HardwareAddr {
 	hash := fnv.New64a()
 	for _, w := range words {
-		fmt.Fprintf(hash, "%s\x00", w)
+		hash.Write(append([]byte(w), 0)) // cannot fail
 	}
 	mac := net.HardwareAddr(hash.Sum(nil)[:6])
 	mac[0] = mac[0]&^1 | 2

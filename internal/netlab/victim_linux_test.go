@@ -30,6 +30,7 @@ const (
 
 func TestMain(m *testing.M) {
 	role, argument, _ := strings.Cut(os.Getenv(roleVariable), " ")
+	out, complaints := os.Stdout, os.Stderr //nolint:forbidigo // the roles are programs, and this is their main
 	var err error
 	switch role {
 	case "":
@@ -37,24 +38,26 @@ func TestMain(m *testing.M) {
 	case "victim":
 		err = victim(argument)
 	case "owner":
-		err = owner()
+		err = owner(out)
 	case "turns":
-		err = turns(argument)
+		err = turns(out, argument)
 	case "parent":
-		err = parent()
+		err = parent(out)
 	case "sit": // until somebody ends it
 		signal.Ignore(unix.SIGTERM)
-		fmt.Fprintln(os.Stdout, "ready")
+		fmt.Fprintln(out, "ready")
 		select {}
 	case "hosts":
-		err = copyFile("/etc/hosts")
+		err = copyFile(out, "/etc/hosts")
+	case "where":
+		err = where(out)
 	case "denied":
 		_, err = netlab.Open("denied")
 	default:
 		err = fmt.Errorf("role %q", role)
 	}
 	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
+		fmt.Fprintln(complaints, err)
 		os.Exit(1)
 	}
 	os.Exit(0)
@@ -158,14 +161,14 @@ func startIn(h *netlab.Host, role string, o netlab.Start) error {
 }
 
 // parent starts a child and sits; the child sits too, and outlives it.
-func parent() error {
+func parent(out io.Writer) error {
 	program, err := os.Executable()
 	if err != nil {
 		return err
 	}
 	cmd := exec.Command(program) //nolint:noctx // it is to be left over
 	cmd.Env = append(os.Environ(), roleVariable+"=sit")
-	cmd.Stdout = os.Stdout
+	cmd.Stdout = out
 	if err := cmd.Start(); err != nil {
 		return err
 	}
@@ -173,7 +176,7 @@ func parent() error {
 }
 
 // owner has a network until its input ends.
-func owner() error {
+func owner(out io.Writer) error {
 	n, err := netlab.Open(os.Getenv(networkVariable))
 	if err != nil {
 		return err
@@ -181,7 +184,7 @@ func owner() error {
 	if _, err := n.Host("a"); err != nil {
 		return err
 	}
-	fmt.Fprintln(os.Stdout, "ready")
+	fmt.Fprintln(out, "ready")
 	if _, err := io.Copy(io.Discard, os.Stdin); err != nil {
 		return err
 	}
@@ -190,7 +193,7 @@ func owner() error {
 
 // turns opens and closes networks as often as the argument says; one that is open
 // already in another process is no error.
-func turns(argument string) error {
+func turns(out io.Writer, argument string) error {
 	count, err := strconv.Atoi(argument)
 	if err != nil {
 		return err
@@ -210,17 +213,28 @@ func turns(argument string) error {
 			return err
 		}
 	}
-	fmt.Fprintln(os.Stdout, opened)
+	fmt.Fprintln(out, opened)
 	return nil
 }
 
 // copyFile prints a file.
-func copyFile(path string) error {
+func copyFile(out io.Writer, path string) error {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
-	_, err = os.Stdout.Write(data)
+	_, err = out.Write(data)
+	return err
+}
+
+// where prints the folder and the namespace.
+func where(out io.Writer) error {
+	folder, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	space, err := os.Readlink("/proc/self/ns/net")
+	fmt.Fprintln(out, folder, space)
 	return err
 }
 

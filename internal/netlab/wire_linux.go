@@ -180,9 +180,8 @@ func (w *Wire) work(seed uint64) error {
 		fds    = []unix.PollFd{{Fd: int32(w.wake), Events: unix.POLLIN}, {Fd: int32(w.tun)}}
 	)
 	for !w.ending.Load() {
-		now := time.Since(start)
-		w.deliver(&q, now)
-		more, err := w.take(&q, chance, now)
+		w.deliver(&q, time.Since(start))
+		more, err := w.take(&q, chance, start)
 		if err != nil {
 			return err
 		}
@@ -227,7 +226,7 @@ func (w *Wire) deliver(q *flight, now time.Duration) {
 const readBatch = 16
 
 // take reads packets, and says whether there may be more.
-func (w *Wire) take(q *flight, chance *rand.Rand, now time.Duration) (more bool, err error) {
+func (w *Wire) take(q *flight, chance *rand.Rand, start time.Time) (more bool, err error) {
 	for range readBatch {
 		if q.full() {
 			return false, nil
@@ -256,7 +255,9 @@ func (w *Wire) take(q *flight, chance *rand.Rand, now time.Duration) (more bool,
 			continue
 		}
 		w.flying.Add(1)
-		q.push(packet{at: now + order.Delay, size: n, data: data})
+		// Not the time before reading: the thread may have had to wait since, and a packet
+		// that has come meanwhile would be early.
+		q.push(packet{at: time.Since(start) + order.Delay, size: n, data: data})
 	}
 	return true, nil
 }

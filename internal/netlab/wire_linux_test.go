@@ -2,9 +2,7 @@ package netlab_test
 
 import (
 	"bytes"
-	"fmt"
 	"math"
-	"net"
 	"runtime"
 	"slices"
 	"strconv"
@@ -186,7 +184,7 @@ func TestAHostSendsThroughItsOwnWire(t *testing.T) {
 func TestBadWires(t *testing.T) {
 	n := open(t)
 	h := host(t, n, "a")
-	_, err := h.AddWire("wire", netlab.Impairment{}, 1)
+	_, err := h.AddWire("tun0", netlab.Impairment{}, 1)
 	must(t, err)
 	for _, c := range []struct {
 		dev  string
@@ -197,7 +195,7 @@ func TestBadWires(t *testing.T) {
 		{"w", netlab.Impairment{Delay: -1}, `add wire w to host "a": delay -1ns, loss 0: want at least 0, and from 0 to 1`},
 		{"w", netlab.Impairment{Loss: 1.5}, `add wire w to host "a": delay 0s, loss 1.5: want at least 0, and from 0 to 1`},
 		{"w", netlab.Impairment{Loss: math.NaN()}, `add wire w to host "a": delay 0s, loss NaN: want at least 0, and from 0 to 1`},
-		{"wire", netlab.Impairment{}, `add wire wire to host "a": device or resource busy`},
+		{"tun0", netlab.Impairment{}, `add wire tun0 to host "a": device or resource busy`},
 	} {
 		if _, err := h.AddWire(c.dev, c.i, 1); err == nil || err.Error() != c.want {
 			t.Errorf("AddWire(%q, %v) = %v, want %s", c.dev, c.i, err, c.want)
@@ -221,36 +219,5 @@ func checkWire(t *testing.T, w *netlab.Wire, passed, lost uint64) {
 	awaitFlying(t, w, 0)
 	if got, want := w.Counts(), (netlab.Counts{Passed: passed, Lost: lost}); got != want {
 		t.Errorf("the wire counts %+v, want %+v", got, want)
-	}
-}
-
-// BenchmarkWire sends packets of 200 bytes through a wire, one in flight after the other,
-// several at a time; the wire's share of the time is nearly all of it.
-func BenchmarkWire(b *testing.B) {
-	for _, flying := range []int{1, 64} {
-		b.Run(fmt.Sprintf("flying-%d", flying), func(b *testing.B) {
-			l := newLine(b, netlab.Impairment{}, 1)
-			conn := listenUDP(b, l.right, "10.0.2.1:7").(*net.UDPConn)
-			sender := dial(b, l.left, "udp", "10.0.2.1:7")
-			data, in := make([]byte, 200), make([]byte, 2048)
-			must(b, conn.SetReadDeadline(time.Now().Add(time.Hour)))
-			before := cpu(b)
-			b.ReportAllocs()
-			sent, came := 0, 0
-			for b.Loop() {
-				for ; sent-came < flying; sent++ {
-					_, err := sender.Write(data)
-					must(b, err)
-				}
-				_, err := conn.Read(in)
-				must(b, err)
-				came++
-			}
-			b.ReportMetric(float64(cpu(b)-before)/float64(came), "cpu-ns/op")
-			b.ReportMetric(float64(came)/b.Elapsed().Seconds(), "packets/s")
-			if c := l.wire.Counts(); c.Dropped+c.Lost > 0 {
-				b.Errorf("the wire counts %+v, want no loss", c)
-			}
-		})
 	}
 }
