@@ -202,3 +202,37 @@ func TestAwaitsWhatMayStillArrive(t *testing.T) {
 		})
 	}
 }
+
+// Only packets that arrived in the second before the failure tell how long one was on its way.
+func TestPacketsOnTheirWayBelongToTheFailure(t *testing.T) {
+	const failed, lost = 3000, 2990 // the packet that is lost was sent 10 ms before the failure
+	tests := []struct {
+		name  string
+		slow  int           // the number of a packet
+		took  time.Duration // and its delay; all others take 2 ms
+		early int
+	}{
+		{"all-fast", 0, 2 * ms, 1},
+		{"slow-just-before", 2900, 50 * ms, 0},
+		{"slow-long-before", 1900, 50 * ms, 1},
+		{"slow-after", 2970, 50 * ms, 1},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			l := &outage.Log{}
+			for n := range 3100 {
+				sent, delay := began().Add(time.Duration(n)*ms), 2*ms
+				if n == tt.slow {
+					delay = tt.took
+				}
+				if l.Sent(sent); n != lost {
+					l.Arrived(n, sent.Add(delay))
+				}
+			}
+			f := l.Flow(began().Add(failed*ms), began().Add(time.Minute), time.Second)
+			if f.Early != tt.early || f.Lost != 1-tt.early {
+				t.Errorf("Early = %d, Lost = %d, want %d and %d", f.Early, f.Lost, tt.early, 1-tt.early)
+			}
+		})
+	}
+}
