@@ -70,9 +70,6 @@ const (
 )
 
 func startCommand(_ context.Context, c Contender, p Place) (driver, error) {
-	if err := p.check(); err != nil {
-		return nil, err
-	}
 	switch {
 	case len(c.argv) == 0:
 		return nil, fmt.Errorf("command %s is empty: want a program and its arguments", c.Setting.Name)

@@ -164,8 +164,11 @@ func TestStopEndsWhatWasLeftBehind(t *testing.T) {
 
 func TestCommandThatEndsByItself(t *testing.T) {
 	w := nowhere(t)
-	c := shell("echo what it said; exit 7")
+	c := shell(`echo "$HOME"; exit 7`)
 	c.Steady = time.Minute
+	home := w.place.Dir
+	t.Chdir(filepath.Dir(home))
+	w.place.Dir = filepath.Base(home) // a place may be named from here
 	r := w.run(t, c)
 	<-r.Ended()
 	for name, err := range map[string]error{"Ready": r.Ready(t.Context()), "Stop": r.Stop()} {
@@ -173,7 +176,7 @@ func TestCommandThatEndsByItself(t *testing.T) {
 			t.Errorf("%s() = %v, want an error with the exit status", name, err)
 		}
 	}
-	if raw, err := os.ReadFile(filepath.Join(w.place.Dir, "command.log")); string(raw) != "what it said\n" || err != nil {
+	if raw, err := os.ReadFile(filepath.Join(home, "command.log")); string(raw) != home+"\n" || err != nil {
 		t.Errorf("the log is %q, %v", raw, err)
 	}
 }

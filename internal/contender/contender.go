@@ -120,6 +120,10 @@ func (c Contender) Config(p Place) (config.Config, error) {
 // Start starts the program. The error says what is wrong with the place, or what could
 // not be started. The context bounds the start only. Stop must be called after use.
 func (c Contender) Start(ctx context.Context, p Place) (*Running, error) {
+	p, err := p.complete()
+	if err != nil {
+		return nil, err
+	}
 	d, err := c.launch(ctx, c, p)
 	if err != nil {
 		return nil, err

@@ -34,9 +34,6 @@ const askTime = 2 * time.Second
 
 // startDaemon starts hopguard run.
 func startDaemon(ctx context.Context, c Contender, p Place) (driver, error) {
-	if err := p.check(); err != nil {
-		return nil, err
-	}
 	file := filepath.Join(p.Dir, "hopguard.yaml")
 	if err := writeConfig(c.configure(p), file); err != nil {
 		return nil, err
@@ -189,19 +186,19 @@ func (h *hopguard) moments(_ context.Context, since time.Time) (Moments, error) 
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, r := range h.reports {
-		if r.MovedTo == "" || r.Epoch != t.Epoch {
-			continue
+		if r.MovedTo != "" && r.Epoch == t.Epoch {
+			// By now the record may know that it is up again, or down once more.
+			m.Detected, m.Decided = r.fell(t.From), later(t.At, r.Committed)
 		}
-		m.Decided = later(m.Decided, r.Committed)
-		m.Detected = later(m.Detected, r.fell(t.From)) // the record may know by now that it is up again
 	}
 	m.Accepted, m.Succeeded, m.Effective = stages(h.reports, t.Epoch)
-	return m.since(since), nil
+	return m.within(since), nil
 }
 
-// since drops what was before a time: the verdict on a member that had been down before.
-func (m Moments) since(t time.Time) Moments {
-	if m.Detected.Before(t) {
+// within drops a verdict that is not the cause of the transition: one from before since,
+// or from after the decision.
+func (m Moments) within(since time.Time) Moments {
+	if m.Detected.Before(since) || m.Detected.After(m.Decided) {
 		m.Detected = time.Time{}
 	}
 	return m

@@ -44,9 +44,6 @@ const functionKey = "key"
 
 // startApp unpacks the package of the app and starts its host.
 func startApp(ctx context.Context, c Contender, p Place) (driver, error) {
-	if err := p.check(); err != nil {
-		return nil, err
-	}
 	root := filepath.Join(p.Dir, "app")
 	if err := unpack(root, p.Program); err != nil {
 		return nil, err
@@ -107,10 +104,7 @@ func (h *handler) note(rec record) {
 
 // unpack makes the folder of the app: what is deployed, with the program as its handler.
 func unpack(root, program string) error {
-	program, err := filepath.Abs(program)
-	if err == nil {
-		err = os.CopyFS(root, functions.Files)
-	}
+	err := os.CopyFS(root, functions.Files)
 	if err == nil {
 		err = os.Symlink(program, filepath.Join(root, "handler"))
 	}
@@ -295,7 +289,7 @@ func (h *handler) moments(_ context.Context, since time.Time) (Moments, error) {
 			m.Accepted, m.Succeeded = later(m.Accepted, w.Accepted), later(m.Succeeded, w.Succeeded)
 		}
 	}
-	return m.since(since), nil
+	return m.within(since), nil
 }
 
 func (h *handler) moves(context.Context) (int, error) {

@@ -7,8 +7,28 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"time"
 )
+
+// complete returns a place whose paths do not depend on the working directory, if nothing is
+// wrong with it.
+func (p Place) complete() (Place, error) {
+	if err := p.check(); err != nil {
+		return p, err
+	}
+	for _, path := range []*string{&p.Dir, &p.CA, &p.Program} {
+		if *path == "" {
+			continue // a Command needs no program
+		}
+		whole, err := filepath.Abs(*path)
+		if err != nil {
+			return p, fmt.Errorf("place: %w", err)
+		}
+		*path = whole
+	}
+	return p, nil
+}
 
 // check finds what is wrong with a place.
 func (p Place) check() error {
