@@ -1,12 +1,17 @@
 // Command scale measures what thousands of groups cost.
 //
 //	go run ./internal/scale [-groups N,N] [-subscriptions N,N] [-store memory|file] [-rounds N]
+//	go run ./internal/scale -outage [-groups N,N] [-subscriptions N,N]
 //
 // It starts a simulated Azure and a hopguard, each in a process of its own, and lets
 // the one watch the other over HTTPS on the loopback while nothing happens: so memory
 // and processor time are hopguard's alone. It prints what a tick of all groups costs,
 // also for each group, and exits with 1 if a promise of docs/benchmarks.md does not
 // hold, or if nothing could be measured; 2 is for usage.
+//
+// With -outage half of all groups lose their active member at once, in virtual time, and
+// it prints how long it takes until the last route table is right, compared with the
+// least that Azure's limits allow.
 //
 // It guarantees that what is measured is the whole program as run by its command, with
 // nothing taken away but the network behind TCP checks. It does not measure a busy
@@ -40,21 +45,25 @@ type options struct {
 	tables, routes        int
 	rounds                int
 	store                 string
+	outage                bool
 	keep                  string
 	// as is the part of a process that this command has started, and file what it reads.
 	as, file string
 }
+
+const usualGroups = "10,100,1000,10000"
 
 // Main runs the command and returns its exit code.
 func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	var o options
 	flags := flag.NewFlagSet("scale", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	flags.StringVar(&o.groups, "groups", "10,100,1000,10000", "how many groups there are")
+	flags.StringVar(&o.groups, "groups", usualGroups, "how many groups there are")
 	flags.StringVar(&o.subscriptions, "subscriptions", "", "over how many subscriptions, for each number of groups; usually several")
 	flags.IntVar(&o.tables, "tables", 10, "route tables of a group")
 	flags.IntVar(&o.routes, "routes", 5, "routes of a table")
 	flags.IntVar(&o.rounds, "rounds", 3, "how many rounds of ticks are measured, ten seconds each")
+	flags.BoolVar(&o.outage, "outage", false, "let half of all groups lose their active member at once, instead of nothing")
 	flags.StringVar(&o.store, "store", "memory", "where records are: memory or file")
 	flags.StringVar(&o.keep, "keep", "", "a folder for what is left of the processes; usually it goes with them")
 	flags.StringVar(&o.as, "as", "", "what a process is that this command starts")
@@ -79,7 +88,16 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 		held, err = true, serveCloud(ctx, sizes[0], o.file, stdin, stdout)
 	case "hopguard":
 		held, err = true, watch(ctx, o.file, stdin, stdout)
+	case "outage":
+		outageMain(sizes[0], o.file, stdout, stderr)
 	default:
+		if o.outage {
+			if o.groups+o.subscriptions == usualGroups {
+				sizes = o.outageSizes()
+			}
+			held, err = outages(ctx, sizes, stdout, stderr)
+			break
+		}
 		held, err = o.quiet(ctx, sizes, stdout, stderr)
 	}
 	if err != nil {

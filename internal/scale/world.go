@@ -17,8 +17,24 @@ type size struct {
 	Routes int `json:"routes"`
 }
 
-// The two regions: the first members are in the first.
-func region(member int) string { return [...]string{"westeurope", "northeurope"}[member] }
+// The two regions of the members, here 0 and 1.
+func region(place int) string { return [...]string{"westeurope", "northeurope"}[place] }
+
+// place is the region of a member of the g-th group: every second group is active in
+// the one, where the others' second members are.
+func (z size) place(g, member int) int { return (g/z.Subscriptions + member) % 2 }
+
+// tablesInRegion is how many route tables a subscription may have in a region.
+const tablesInRegion = 200
+
+// tableRegion spreads a subscription's tables over as many regions as they need, and over
+// all of Azure's if they need more.
+func (z size) tableRegion(g, t int) string {
+	const all = 60
+	n := (z.Groups + z.Subscriptions - 1) / z.Subscriptions * z.Tables
+	regions := min(all, (n+tablesInRegion-1)/tablesInRegion)
+	return fmt.Sprintf("region-%02d", (g/z.Subscriptions*z.Tables+t)%regions)
+}
 
 // The identity of hopguard in each world.
 const (
@@ -43,26 +59,26 @@ func network(s, member int) azuresim.VirtualNetwork {
 
 // machine is a member of the g-th group: 0 or 1.
 func (z size) machine(g, member int) azuresim.VirtualMachine {
-	s := g % z.Subscriptions
+	s, place := g%z.Subscriptions, z.place(g, member)
 	name := fmt.Sprintf("nva-%05d-%d", g, member)
 	return azuresim.VirtualMachine{
-		Subscription: subscription(s), ResourceGroup: resources, Name: name, Location: region(member), Appliance: true, Ports: []int{443},
+		Subscription: subscription(s), ResourceGroup: resources, Name: name, Location: region(place), Appliance: true, Ports: []int{443},
 		NICs: []azuresim.NetworkInterface{{Name: "nic-" + name, Primary: true, EnableIPForwarding: true, IPConfigurations: []azuresim.IPConfiguration{
-			{Name: "ipconfig1", Address: z.address(g, member).String(), Subnet: network(s, member).SubnetID("snet-nva"), Primary: true},
+			{Name: "ipconfig1", Address: z.address(g, member).String(), Subnet: network(s, place).SubnetID("snet-nva"), Primary: true},
 		}}},
 	}
 }
 
-// address is unique inside the subscription, as addresses are.
+// address is unique, so that a check without a network finds who has it.
 func (z size) address(g, member int) netip.Addr {
-	n := g/z.Subscriptions + 10
-	return netip.AddrFrom4([4]byte{10, byte(64*member + n>>16), byte(n >> 8), byte(n)})
+	n := g + 10
+	return netip.AddrFrom4([4]byte{10, byte(64*z.place(g, member) + n>>16), byte(n >> 8), byte(n)})
 }
 
 // table is the t-th of the g-th group, as it is while the first member is active.
 func (z size) table(g, t int) azuresim.RouteTable {
 	table := azuresim.RouteTable{
-		Subscription: subscription(g % z.Subscriptions), ResourceGroup: resources, Name: fmt.Sprintf("rt-%05d-%02d", g, t), Location: region(t % 2),
+		Subscription: subscription(g % z.Subscriptions), ResourceGroup: resources, Name: fmt.Sprintf("rt-%05d-%02d", g, t), Location: z.tableRegion(g, t),
 		Tags: map[string]string{tagName: groupName(g), "env": "prod"},
 	}
 	for r := range z.Routes {
