@@ -34,9 +34,6 @@ const askTime = 2 * time.Second
 
 // startDaemon starts hopguard run.
 func startDaemon(ctx context.Context, c Contender, p Place) (driver, error) {
-	if err := p.check(); err != nil {
-		return nil, err
-	}
 	file := filepath.Join(p.Dir, "hopguard.yaml")
 	if err := writeConfig(c.configure(p), file); err != nil {
 		return nil, err
@@ -185,29 +182,23 @@ func (h *hopguard) moments(_ context.Context, since time.Time) (Moments, error) 
 	if !ok {
 		return Moments{}, nil
 	}
-	m := Moments{Decided: t.At}
+	m := Moments{Detected: rec.fell(t.From), Decided: t.At}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	falls := []time.Time{rec.fell(t.From)}
 	for _, r := range h.reports {
 		if r.MovedTo != "" && r.Epoch == t.Epoch {
-			m.Decided = later(m.Decided, r.Committed)
-			falls = append(falls, r.fell(t.From)) // the record may know by now that it is up again
-		}
-	}
-	for _, at := range falls { // it may have been in doubt since, and have fallen again
-		if !at.After(m.Decided) {
-			m.Detected = later(m.Detected, at)
+			// By now the record may know that it is up again, or down once more.
+			m.Detected, m.Decided = r.fell(t.From), later(t.At, r.Committed)
 		}
 	}
 	m.Accepted, m.Succeeded, m.Effective = stages(h.reports, t.Epoch)
-	return m.since(since), nil
+	return m.within(since), nil
 }
 
-// since drops a verdict that was not the one that moved traffic: one from before a time, on
-// a member that had been down before, or one from after the decision.
-func (m Moments) since(t time.Time) Moments {
-	if m.Detected.Before(t) || m.Detected.After(m.Decided) {
+// within drops a verdict that is not the cause of the transition: one from before since,
+// or from after the decision.
+func (m Moments) within(since time.Time) Moments {
+	if m.Detected.Before(since) || m.Detected.After(m.Decided) {
 		m.Detected = time.Time{}
 	}
 	return m
