@@ -161,6 +161,7 @@ func (p *play) order(ctx context.Context, line string) (quit bool) {
 		return true
 	case verb == "status" && len(args) == 0:
 		p.status()
+		return false
 	case verb == "mend" && len(args) == 0:
 		err = errors.Join(p.lab.mend(), p.lab.mendCloud())
 	case verb == "wait" && len(args) == 1:
@@ -197,7 +198,7 @@ func (p *play) status() {
 	for _, f := range r.Flows {
 		text := "nothing lost"
 		if f.Lost > 0 {
-			text = fmt.Sprintf("%d lost in %d bursts, out for %s", f.Lost, f.Bursts, f.Outage)
+			text = fmt.Sprintf("out for %s, %d of %d packets lost", f.Outage, f.Lost, f.Sent)
 		}
 		if f.Open {
 			text += ", and still"
