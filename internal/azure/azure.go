@@ -100,7 +100,7 @@ func New(s Settings) (*Client, error) {
 		if token, err = s.Credential.token(options); err != nil {
 			return nil, fmt.Errorf("make credential: %w", err)
 		}
-		token = signIn{credential: token, secret: func() string { return s.Credential.ClientSecret }}
+		token = newSignIn(token, func() string { return s.Credential.ClientSecret })
 	}
 	secrets := s.vault(options, token)
 	options.PerRetryPolicies = []policy.Policy{lastPolicy{}}

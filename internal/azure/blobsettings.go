@@ -132,7 +132,7 @@ func (s BlobSettings) open() (*container.Client, *tokenKeeper, error) {
 		if token, err = s.Credential.token(forTokens); err != nil {
 			return nil, nil, fmt.Errorf("make credential: %w", err)
 		}
-		token = signIn{credential: token, secret: func() string { return s.Credential.ClientSecret }}
+		token = newSignIn(token, func() string { return s.Credential.ClientSecret })
 	}
 	keeper := &tokenKeeper{credential: token, turn: newGate()}
 	client, err := container.NewClient(strings.TrimSuffix(s.Account, "/")+"/"+url.PathEscape(s.Container), keeper, blobs)

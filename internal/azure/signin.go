@@ -14,11 +14,18 @@ import (
 
 // signIn is a credential of the SDK whose failures can be shown: the SDK repeats
 // what the identity endpoint answered, and an endpoint that azure.authority names
-// by mistake may answer with what it was sent.
+// by mistake may answer with what it was sent. One token is asked for at a time, and
+// the wait for that ends with the context: the SDK's credentials let one caller in at
+// a time too, whatever the token is for, by a lock that no deadline ends.
 type signIn struct {
 	credential azcore.TokenCredential
 	// secret is a function because fmt prints the fields of what others hold.
 	secret func() string
+	turn   gate
+}
+
+func newSignIn(credential azcore.TokenCredential, secret func() string) signIn {
+	return signIn{credential: credential, secret: secret, turn: newGate()}
 }
 
 // GetToken implements azcore.TokenCredential.
@@ -30,6 +37,10 @@ func (s signIn) GetToken(ctx context.Context, o policy.TokenRequestOptions) (tok
 			token, err = azcore.AccessToken{}, fmt.Errorf("sign in: the identity endpoint's answer cannot be read: %v", r)
 		}
 	}()
+	if err := s.turn.enter(ctx); err != nil {
+		return azcore.AccessToken{}, fmt.Errorf("sign in: wait for another token: %w", err)
+	}
+	defer s.turn.leave()
 	token, err = s.credential.GetToken(ctx, o)
 	if err == nil {
 		return token, nil

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -260,6 +262,38 @@ func TestVaultSecretEndsWithItsContext(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "the check's time is over") || time.Since(start) != 10*time.Second {
 			t.Errorf("VaultSecret() = %v after %v", err, time.Since(start))
 		}
+	})
+}
+
+// A token for Azure's API is not waited for longer than its caller allows while the
+// one for a vault does not come. The SDK's own lock would wait on.
+func TestTokenIsNotWaitedForBehindAnother(t *testing.T) {
+	inBubble(t, func(ctx context.Context, t *testing.T) {
+		v := &keyVault{challenge: usual}
+		c := newClient(t, doer(func(r *http.Request) (*http.Response, error) {
+			if strings.HasSuffix(r.URL.Host, ".vault.azure.net") {
+				return v.Do(r)
+			}
+			<-r.Context().Done() // nobody gives a token
+			return nil, r.Context().Err()
+		}), func(s *azure.Settings) {
+			s.Timeout, s.TokenCredential = time.Hour, nil
+			s.Credential = azure.Credential{Kind: "client-secret", TenantID: "tenant", ClientID: "client", ClientSecret: canary, PrivateAuthority: true}
+		})
+		vault, cancel := context.WithTimeout(ctx, time.Minute)
+		defer cancel()
+		var asking sync.WaitGroup
+		asking.Go(func() { _, _ = c.VaultSecret(vault, secretURL) })
+		synctest.Wait()
+		check, end := context.WithTimeoutCause(ctx, 5*time.Second, errors.New("the check's time is over"))
+		defer end()
+		start := time.Now()
+		_, err := c.PowerState(check, "/subscriptions/"+sub1+"/resourceGroups/rg/providers/Microsoft.Compute/virtualMachines/vmx-a")
+		if err == nil || !strings.Contains(err.Error(), "the check's time is over") || time.Since(start) != 5*time.Second {
+			t.Errorf("PowerState() = %v after %v, want the end of its own time", err, time.Since(start))
+		}
+		cancel()
+		asking.Wait()
 	})
 }
 
