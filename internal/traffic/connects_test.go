@@ -38,6 +38,9 @@ func TestConnectsCountsThoseThatFail(t *testing.T) {
 			2500 * time.Millisecond, 8 * second,
 			outage.Connects{Tried: 800, Failed: 50, Early: 50, FirstFailed: seconds(0), LastFailed: seconds(490 * time.Millisecond)},
 			[]string{"app-1: failed before the failure: 50"}},
+		{"begun-before-the-failure-and-failed-after-it", func(p *pipes) { p.silent = during{2 * second, 3 * second} },
+			2500 * time.Millisecond, 8 * second,
+			outage.Connects{Tried: 800, Failed: 100, FirstFailed: seconds(-500 * time.Millisecond), LastFailed: seconds(490 * time.Millisecond)}, nil},
 		{"no-sockets-left-here", func(p *pipes) {
 			p.refused, p.refusal = during{2 * second, 3 * second}, &net.OpError{Op: "dial", Err: syscall.EADDRNOTAVAIL}
 		}, 2 * second, 8 * second,

@@ -262,3 +262,33 @@ func TestTwoSocketsServeBothDirections(t *testing.T) {
 		}
 	}
 }
+
+// What another meter has sent to these addresses says nothing about this one.
+func TestStrangersAreNotCounted(t *testing.T) {
+	t.Parallel()
+	f := flow(t, "app-1 to branch")
+	stranger := socket(t)
+	defer func() {
+		if err := stranger.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	m := &traffic.Meter{Flows: []traffic.Flow{f}}
+	start(t, m)
+	if err := m.Wait(t.Context(), time.Now(), 50*time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	for _, size := range []int{0, 16, 64, 65, 200} {
+		if _, err := stranger.WriteToUDPAddrPort(make([]byte, size), f.To); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// What arrives after them has been looked at after them.
+	if err := m.Wait(t.Context(), time.Now(), 50*time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	got := m.Stop()
+	if f := got.Flows[0]; f.Duplicates > 0 || f.Lost > 0 || len(got.Trouble) > 0 {
+		t.Errorf("%d duplicates, %d lost, trouble %q, want none", f.Duplicates, f.Lost, got.Trouble)
+	}
+}

@@ -87,7 +87,7 @@ func TestFlowingMeansNewPacketsWithoutALoss(t *testing.T) {
 	}
 	reach(t, lost)
 	since := time.Now()
-	if m.Flowing(400 * time.Millisecond) {
+	if m.Flowing(50 * time.Millisecond) {
 		t.Error("Flowing() just after 300 losses, want not")
 	}
 	if err := m.Wait(t.Context(), since, 100*time.Millisecond); err != nil {
@@ -98,6 +98,14 @@ func TestFlowingMeansNewPacketsWithoutALoss(t *testing.T) {
 	}
 	if !m.Flowing(50 * time.Millisecond) {
 		t.Error("Flowing() after Wait, want so")
+	}
+	// What has flowed before is not taken for a recovery.
+	since = time.Now()
+	if err := m.Wait(t.Context(), since, 100*time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(since); took < 100*time.Millisecond {
+		t.Errorf("Wait() took %v while all flows, want the whole window", took)
 	}
 }
 

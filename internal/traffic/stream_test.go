@@ -1,6 +1,7 @@
 package traffic_test
 
 import (
+	"errors"
 	"net"
 	"strings"
 	"testing"
@@ -32,6 +33,8 @@ func TestStreamTellsItsLongestStall(t *testing.T) {
 	}{
 		{"undisturbed", func(*pipes) {}, time.Second, 2001 * time.Millisecond,
 			outage.Stream{Survived: true, Stall: outage.Seconds(5 * time.Millisecond)}, nil},
+		{"undisturbed-for-longer-than-a-short-one-lasts", func(*pipes) {}, time.Second, 15001 * time.Millisecond,
+			outage.Stream{Survived: true, Stall: outage.Seconds(5 * time.Millisecond)}, nil},
 		{"stalled-and-came-back", func(p *pipes) { p.stalled = during{time.Second, 3500 * time.Millisecond} },
 			time.Second, 5001 * time.Millisecond, outage.Stream{Survived: true, Stall: outage.Seconds(2500 * time.Millisecond)}, nil},
 		{"stalled-before-the-failure", func(p *pipes) { p.stalled = during{time.Second, 3500 * time.Millisecond} },
@@ -48,6 +51,8 @@ func TestStreamTellsItsLongestStall(t *testing.T) {
 			3 * time.Second, 5 * time.Second, outage.Stream{Stall: outage.Seconds(4 * time.Second)},
 			[]string{"app-1: broke before the failure"}},
 		{"connected-at-the-third-attempt", func(p *pipes) { p.silent = during{0, 1500 * time.Millisecond} },
+			3 * time.Second, 4001 * time.Millisecond, outage.Stream{Survived: true, Stall: outage.Seconds(5 * time.Millisecond)}, nil},
+		{"refused-at-first", func(p *pipes) { p.refused, p.refusal = during{0, 1500 * time.Millisecond}, errors.New("refused") },
 			3 * time.Second, 4001 * time.Millisecond, outage.Stream{Survived: true, Stall: outage.Seconds(5 * time.Millisecond)}, nil},
 		{"never-connected", func(p *pipes) { p.silent = during{0, time.Hour} },
 			3 * time.Second, 4 * time.Second, outage.Stream{}, []string{"app-1: never connected"}},
@@ -119,6 +124,24 @@ func TestNothingFlowsAfterStop(t *testing.T) {
 		}
 		if err := m.Wait(t.Context(), time.Now(), time.Second); err == nil || !strings.Contains(err.Error(), "has ended") {
 			t.Errorf("Wait() = %v after Stop, want that the traffic has ended", err)
+		}
+	})
+}
+
+// A connection whose end was lost on the way does not stay for ever.
+func TestServerEndsShortConnections(t *testing.T) {
+	bubble(t, func(t *testing.T, p *pipes) {
+		m := &traffic.Meter{Servers: []net.Listener{p}}
+		start(t, m)
+		conn, err := p.dial(t.Context(), "tcp", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, err := conn.Read(make([]byte, 1)); err == nil {
+			t.Errorf("Read() = %d bytes, want the end", n)
+		}
+		if took := time.Since(p.began); took != 10*time.Second {
+			t.Errorf("it ended after %v, want 10 s", took)
 		}
 	})
 }

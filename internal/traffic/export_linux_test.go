@@ -1,0 +1,7 @@
+package traffic
+
+// What the kernel says about a datagram, for tests.
+var (
+	Observed = observed
+	Unpack   = unpack
+)
