@@ -91,15 +91,18 @@ type ticket struct {
 // lane is a part of a bucket that can be paused by itself.
 type lane struct {
 	// turn is held by the one who waits for a token, so that they are given out in
-	// the order of asking.
-	turn   gate
-	paused time.Time // guarded by the bucket
+	// the order of asking, and first by the one of those who come before.
+	turn, first gate
+	paused      time.Time // guarded by the bucket
+	// ahead counts those who come before all others and have no token yet; guarded by
+	// the bucket.
+	ahead int
 }
 
 // lane returns the lane called name. The caller holds the bucket.
 func (b *bucket) lane(name string) *lane {
 	if b.lanes[name] == nil {
-		b.lanes[name] = &lane{turn: newGate()}
+		b.lanes[name] = &lane{turn: newGate(), first: newGate()}
 	}
 	return b.lanes[name]
 }
@@ -109,12 +112,31 @@ func (b *bucket) take(ctx context.Context, name string) (ticket, error) {
 	b.mu.Lock()
 	l := b.lane(name)
 	b.mu.Unlock()
-	if err := l.turn.enter(ctx); err != nil {
+	return b.wait(ctx, l, l.turn)
+}
+
+// takeFirst is take for what comes before everything else in the lane, whoever asked
+// sooner.
+func (b *bucket) takeFirst(ctx context.Context, name string) (ticket, error) {
+	b.mu.Lock()
+	l := b.lane(name)
+	l.ahead++
+	b.mu.Unlock()
+	defer func() {
+		b.mu.Lock()
+		l.ahead--
+		b.mu.Unlock()
+	}()
+	return b.wait(ctx, l, l.first)
+}
+
+func (b *bucket) wait(ctx context.Context, l *lane, turn gate) (ticket, error) {
+	if err := turn.enter(ctx); err != nil {
 		return ticket{}, err
 	}
-	defer l.turn.leave()
+	defer turn.leave()
 	for {
-		t, wait := b.try(l, time.Now())
+		t, wait := b.try(l, turn == l.first, time.Now())
 		if wait == 0 {
 			return t, nil
 		}
@@ -124,16 +146,21 @@ func (b *bucket) take(ctx context.Context, name string) (ticket, error) {
 	}
 }
 
-// try takes a token, or returns how long to wait before the next try.
-func (b *bucket) try(l *lane, now time.Time) (ticket, time.Duration) {
+// try takes a token, or returns how long to wait before the next try. Who is not first
+// leaves a token to each of those who are.
+func (b *bucket) try(l *lane, first bool, now time.Time) (ticket, time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.refill(now)
 	if wait := b.left(l, now); wait > 0 {
 		return ticket{}, wait
 	}
-	if b.tokens < 1 {
-		return ticket{}, max(time.Duration((1-b.tokens)/b.rate*float64(time.Second)), time.Millisecond)
+	need := 1.0
+	if !first {
+		need += float64(l.ahead)
+	}
+	if b.tokens < need {
+		return ticket{}, max(time.Duration((need-b.tokens)/b.rate*float64(time.Second)), time.Millisecond)
 	}
 	t := ticket{at: now, taken: b.taken, flying: b.flying}
 	b.tokens--

@@ -67,6 +67,11 @@ func (b Budget) Take(ctx context.Context, path string) (Ticket, error) {
 	return b.bucket.take(ctx, laneOf(path))
 }
 
+// TakeFirst waits for a token before all others.
+func (b Budget) TakeFirst(ctx context.Context, path string) (Ticket, error) {
+	return b.bucket.takeFirst(ctx, laneOf(path))
+}
+
 // TakeSpare waits for a token that nobody else needs.
 func (b Budget) TakeSpare(ctx context.Context, path string) (Ticket, error) {
 	return b.bucket.takeSpare(ctx, laneOf(path))

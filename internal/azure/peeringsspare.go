@@ -56,7 +56,7 @@ func (b *bucket) trySpare(l *lane, now time.Time) (ticket, time.Duration) {
 	if missing > 0 {
 		return ticket{}, max(time.Duration(missing/b.rate*float64(time.Second)), time.Millisecond)
 	}
-	return b.try(l, now)
+	return b.try(l, false, now)
 }
 
 // spare does one request with a token that nobody else needs.

@@ -33,7 +33,8 @@ func usualBudget() route.Budget {
 // Apply makes one conditional PUT for each table of the plan that needs it. The
 // tables of a subscription start in the plan's order, as fast as ARM's budget
 // gives tokens, and then run side by side; subscriptions do not wait for each
-// other. saw is told of each stage, from several goroutines at once.
+// other. Of several calls at once each gets a token in turn, but the critical tables of
+// all come before the rest of all. saw is told of each stage, from several goroutines at once.
 //
 // A table that somebody else changes meanwhile is read and planned again, so
 // that only next hops of the goal are ever written. The term is checked before
@@ -55,9 +56,12 @@ func (c *Client) Apply(ctx context.Context, term lease.Term, goal route.Goal, pl
 		all.Go(func() {
 			defer c.tables.forget(subscription)
 			budget := c.budgets.of(subscription, http.MethodPut)
-			applyInOrder(ctx, term, budget, tables, slots, func(i int, t ticket) {
-				w := writer{client: c, term: term, goal: goal, plan: writes[i], saw: saw}
-				outcomes[i] = w.run(ctx, budget, t)
+			writers := make([]writer, len(tables))
+			for n, i := range tables {
+				writers[n] = writer{client: c, term: term, goal: goal, plan: writes[i], saw: saw}
+			}
+			applyInOrder(ctx, budget, writers, slots, func(n int, t ticket) {
+				outcomes[tables[n]] = writers[n].run(ctx, budget, t)
 			})
 		})
 	}
@@ -71,20 +75,21 @@ func (c *Client) Apply(ctx context.Context, term lease.Term, goal route.Goal, pl
 }
 
 // applyInOrder starts the tables one after the other, each with its token.
-func applyInOrder(ctx context.Context, term lease.Term, budget *bucket, tables []int, slots chan struct{}, write func(int, ticket)) {
+func applyInOrder(ctx context.Context, budget *bucket, writers []writer, slots chan struct{}, write func(int, ticket)) {
 	var running sync.WaitGroup
 	defer running.Wait()
-	for _, i := range tables {
+	for i := range writers {
+		w := &writers[i]
 		select {
 		case slots <- struct{}{}:
 		case <-ctx.Done():
 			return
 		}
-		if term.Err() != nil {
+		if w.term.Err() != nil {
 			<-slots
 			return
 		}
-		t, err := budget.take(ctx, networkLane)
+		t, err := w.take(ctx, budget)
 		if err != nil {
 			<-slots
 			return // ctx says why

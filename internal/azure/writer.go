@@ -62,6 +62,14 @@ func (w *writer) run(ctx context.Context, budget *bucket, t ticket) route.Outcom
 	}
 }
 
+// take waits for the token of a write.
+func (w *writer) take(ctx context.Context, budget *bucket) (ticket, error) {
+	if w.goal.Selection.CriticalTable(w.plan.Table) {
+		return budget.takeFirst(ctx, networkLane)
+	}
+	return budget.take(ctx, networkLane)
+}
+
 // agreed reports whether the last read left nothing to write.
 func (w *writer) agreed() bool { return len(w.plan.Changes) == 0 && !w.plan.Rewrite() }
 
@@ -108,7 +116,7 @@ func (w *writer) write(ctx context.Context, held *ticket, budget *bucket) (answe
 		return answer{}, err
 	}
 	if held == nil {
-		t, err := budget.take(ctx, networkLane)
+		t, err := w.take(ctx, budget)
 		if err != nil {
 			return answer{}, fmt.Errorf("wait for ARM's budget: %w", err)
 		}

@@ -47,6 +47,11 @@ func (s Selection) Route(r Route) bool {
 	})
 }
 
+// CriticalTable reports whether the table is one of those that are written first.
+func (s Selection) CriticalTable(id appliance.ResourceID) bool {
+	return s.priority(id) < len(s.Critical)
+}
+
 func (s Selection) priority(id appliance.ResourceID) int {
 	for i, c := range s.Critical {
 		if strings.EqualFold(c, id.Name()) || appliance.ResourceID(c).Equal(id) {
