@@ -1,3 +1,5 @@
+//go:build linux
+
 package traffic
 
 // What the kernel says about a datagram, for tests.
