@@ -15,11 +15,11 @@ import (
 )
 
 // The ring of a capture: 16 MiB in blocks that the kernel hands over when they are full,
-// or after blockWait milliseconds.
+// or after blockWait milliseconds. So the reader may be late by two seconds.
 const (
-	blockSize  = 1 << 20
-	blockCount = 16
-	blockWait  = 10
+	blockSize  = 1 << 17
+	blockCount = 128
+	blockWait  = 20
 )
 
 // The link types of a capture file: https://www.tcpdump.org/linktypes.html
@@ -161,7 +161,7 @@ func (c *capture) work(kind uint32) error {
 				return errors.Join(failure, err)
 			}
 		case len(fds) == 2 && fds[1].Revents != 0:
-			wait = 5 * blockWait
+			wait = 3 * blockWait
 			fds = fds[:1]
 		}
 	}

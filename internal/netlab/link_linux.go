@@ -131,8 +131,8 @@ func (h *Host) settle(dev string, other far) error {
 	return fmt.Errorf("%s of host %q: no carrier within %s", dev, h.name, settleTimeout)
 }
 
-// settle6 waits until the IPv6 addresses of a device that has come up are the host's own
-// again: the kernel sees to that a moment later.
+// settle6 waits until the IPv6 addresses of a device are the host's own: the kernel sees to
+// that a moment after they were added, and after the device has come up.
 func (h *Host) settle6(link netlink.Link) error {
 	for deadline := time.Now().Add(settleTimeout); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		addresses, err := h.handle.AddrList(link, unix.AF_INET6)
@@ -174,6 +174,11 @@ func (h *Host) AddAddress(dev string, p netip.Prefix) error {
 	}
 	if err := h.handle.AddrAdd(link, address); err != nil {
 		return fmt.Errorf("add address %s to %s of host %q: %w", p, dev, h.name, err)
+	}
+	if p.Addr().Is6() {
+		if err := h.settle6(link); err != nil {
+			return err
+		}
 	}
 	if t != nil && t.peer != nil {
 		return t.addPrefix(h, p)

@@ -134,13 +134,13 @@ func TestNoPacketMeetsAGap(t *testing.T) {
 			must(t, a.SetRoute(route), a.SetRoute(netlab.Route{Prefix: route.Prefix, Dev: "one", Source: addr(from)}), a.AddRule(rule))
 			conn := listenUDP(t, b, "["+target+"]:7")
 			var enough atomic.Bool
-			var moves int
+			var moves atomic.Int64
 			var wg sync.WaitGroup
 			defer wg.Wait()
 			defer enough.Store(true)
 			wg.Go(func() {
-				for ; !enough.Load(); moves++ {
-					route.Dev = []string{"one", "two"}[moves%2]
+				for ; !enough.Load(); moves.Add(1) {
+					route.Dev = []string{"one", "two"}[moves.Load()%2]
 					if err := a.SetRoute(route); err != nil {
 						t.Error(err)
 						return
@@ -151,18 +151,12 @@ func TestNoPacketMeetsAGap(t *testing.T) {
 			must(t, a.DropRoute(netlab.Route{Prefix: route.Prefix}))
 			sender, err := dialFrom(t, a, "udp", from, "["+target+"]:7")
 			must(t, err)
-			for i := range 3000 {
+			for i := 0; i < 1000 || moves.Load() < 1000 && !t.Failed(); i++ {
 				send(t, sender, fmt.Sprint(i))
 				if got, want := receive(t, conn), fmt.Sprint(i); got != want {
 					t.Fatalf("got packet %s, want %s", got, want)
 				}
 			}
-			enough.Store(true)
-			wg.Wait()
-			if moves < 100 {
-				t.Errorf("the route moved %d times, want often", moves)
-			}
-			t.Logf("%d moves", moves)
 		})
 	}
 }
