@@ -27,13 +27,32 @@ func able() error {
 	return fresh(func() error { return nil })
 }
 
-// fresh runs f in a namespace of its own, on a thread that is thrown away: a goroutine
-// that ends while it is locked takes its thread along.
+// thread runs f on a thread of its own, which ends with f, so that nothing of what f does
+// to it stays. It is never the main thread, which cannot end, and which /proc shows as the
+// whole process.
+func thread(wg *sync.WaitGroup, f func()) {
+	wg.Go(func() {
+		runtime.LockOSThread() // a goroutine that ends while it is locked takes its thread along
+		if unix.Gettid() != unix.Getpid() {
+			f()
+			return
+		}
+		locked := make(chan struct{})
+		wg.Go(func() { // on another thread, because this one is taken
+			runtime.LockOSThread()
+			close(locked)
+			f()
+		})
+		<-locked
+		runtime.UnlockOSThread()
+	})
+}
+
+// fresh runs f in a namespace of its own.
 func fresh(f func() error) error {
 	err := errEnded
 	var wg sync.WaitGroup
-	wg.Go(func() {
-		runtime.LockOSThread()
+	thread(&wg, func() {
 		switch err = unix.Unshare(unix.CLONE_NEWNET); {
 		case errors.Is(err, unix.EPERM):
 			err = fmt.Errorf("the lab needs root: it may not make a network namespace (CAP_SYS_ADMIN): %w", ErrUnavailable)

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -41,6 +40,11 @@ func (h *Host) Start(cmd *exec.Cmd, o Start) error {
 	k, err := h.keep()
 	if err != nil {
 		return err
+	}
+	h.mu.RLock() // the keeper stays until it is done
+	defer h.mu.RUnlock()
+	if h.closed {
+		return h.gone()
 	}
 	return k.do(func() error {
 		if len(o.Hosts) == 0 {
@@ -84,7 +88,7 @@ func (h *Host) keep() (*keeper, error) {
 	if h.keeper == nil {
 		k := &keeper{work: make(chan func())}
 		ready := make(chan error)
-		k.wg.Go(func() { k.run(h.ns, ready) })
+		thread(&k.wg, func() { k.run(h.ns, ready) })
 		if err := <-ready; err != nil {
 			k.wg.Wait()
 			return nil, fmt.Errorf("enter host %q: %w", h.name, err)
@@ -107,17 +111,8 @@ func (h *Host) dismiss() {
 	}
 }
 
-// run moves a thread inside and does there what it is told, until there is no more. The
-// thread ends with the goroutine.
+// run moves its thread inside and does there what it is told, until there is no more.
 func (k *keeper) run(ns netns.NsHandle, ready chan<- error) {
-	runtime.LockOSThread()
-	if unix.Gettid() == unix.Getpid() {
-		// The main thread is what /proc shows of a process, and it never ends. While this
-		// one is locked, another goroutine gets another thread.
-		defer runtime.UnlockOSThread()
-		k.wg.Go(func() { k.run(ns, ready) })
-		return
-	}
 	err := unix.Unshare(unix.CLONE_FS)
 	if err == nil {
 		k.home, err = unix.Open("/proc/thread-self/ns/mnt", unix.O_RDONLY|unix.O_CLOEXEC, 0)

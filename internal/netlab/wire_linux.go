@@ -74,7 +74,7 @@ func (h *Host) AddWire(dev string, i Impairment, seed uint64) (*Wire, error) {
 	if err != nil {
 		return fail(errors.Join(err, w.closeFiles()))
 	}
-	w.wg.Go(func() { w.failure = w.work(seed) })
+	thread(&w.wg, func() { w.failure = w.work(seed) })
 	if err := h.onClose(w.close); err != nil {
 		return fail(err)
 	}
@@ -175,10 +175,9 @@ func (w *Wire) closeFiles() error {
 }
 
 // work reads packets and gives them back when they are due, until the wire is closed.
-// Reading and writing take turns on one thread: a packet then costs two system calls and
+// Reading and writing take turns on one thread, its own: a packet then costs two system calls and
 // no wake-up of another thread.
 func (w *Wire) work(seed uint64) error {
-	runtime.LockOSThread() // for good: what follows is set for this thread
 	// By default the kernel may wake a thread 50 µs late, to save power.
 	if err := unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0); err != nil {
 		return fmt.Errorf("ask for exact timers: %w", err)

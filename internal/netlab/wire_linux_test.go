@@ -136,6 +136,20 @@ func TestACutWireLosesAllButWhatIsOnItsWay(t *testing.T) {
 	checkWire(t, l.wire, 2, 20)
 }
 
+func TestAWireSaysWhatItLosesAgainstOrders(t *testing.T) {
+	l := newLine(t, netlab.Impairment{Delay: 100 * time.Millisecond}, 1)
+	sender := dial(t, l.left, "udp", "10.0.2.1:7")
+	for range 3 {
+		send(t, sender, "nobody takes it")
+	}
+	awaitFlying(t, l.wire, 3)
+	must(t, l.middle.SetUp("wire", false))
+	awaitFlying(t, l.wire, 0)
+	if got, want := l.wire.Counts(), (netlab.Counts{Dropped: 3}); got != want {
+		t.Errorf("the wire counts %+v, want %+v", got, want)
+	}
+}
+
 func TestLossFollowsFromTheSeed(t *testing.T) {
 	const count, loss = 2000, 0.3
 	survivors := func(seed uint64) []string {
