@@ -95,7 +95,7 @@ func (l *Log) open(decided int64) bool {
 // delays returns the median delay of the packets that are kept and have arrived, and the
 // longest of those that arrived in the second before the failure.
 func (l *Log) delays(failure int64) (usual Seconds, onWay int64) {
-	var all []int32
+	all := make([]int32, 0, l.next-l.first)
 	for n := l.first; n < l.next; n++ {
 		took, sent := l.packet(n)
 		if took == 0 {
