@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -34,6 +35,7 @@ func TestSweepRemovesWhatADeadProcessLeaves(t *testing.T) {
 	must(t, open(t).Close()) // skips where there can be none
 	before := machine(t)
 	died := make(chan syscall.Signal)
+	var left atomic.Int64
 	work := make(chan func(), 8*len(parts()))
 	var wg sync.WaitGroup
 	for range 8 { // most of it is waiting for the kernel
@@ -47,7 +49,7 @@ func TestSweepRemovesWhatADeadProcessLeaves(t *testing.T) {
 		defer close(work)
 		for _, p := range parts() {
 			for name, call := range deadly() {
-				work <- func() { died <- killAndSweep(t, p.name, name, call) }
+				work <- func() { died <- killAndSweep(t, p.name, name, call, &left) }
 			}
 		}
 	})
@@ -63,11 +65,15 @@ func TestSweepRemovesWhatADeadProcessLeaves(t *testing.T) {
 	if signals[syscall.SIGKILL] == 0 || signals[syscall.SIGSYS] < 20 {
 		t.Errorf("victims by signal: %v, want many of both", signals)
 	}
+	// Each may be swept by somebody else before it is looked at, but not all.
+	if left.Load() < 20 {
+		t.Errorf("%d victims left something, want many", left.Load())
+	}
 }
 
 // killAndSweep lets a victim die in a part at a system call, sweeps, and returns what it
-// died of.
-func killAndSweep(t *testing.T, part, name string, call int) syscall.Signal {
+// died of. It counts those that have left something.
+func killAndSweep(t *testing.T, part, name string, call int, remains *atomic.Int64) syscall.Signal {
 	network := freshName()
 	cmd := again(t, fmt.Sprintf("victim %s %d", part, call), network)
 	out, err := cmd.CombinedOutput()
@@ -75,6 +81,9 @@ func killAndSweep(t *testing.T, part, name string, call int) syscall.Signal {
 	if exit == nil || !exit.Sys().(syscall.WaitStatus).Signaled() {
 		t.Errorf("victim of %s in %s: %v, want that it was killed; it said %q", name, part, err, out)
 		return 0
+	}
+	if len(traces(t, network)) > 0 {
+		remains.Add(1)
 	}
 	if _, err := netlab.Sweep(); err != nil {
 		t.Errorf("after %s in %s: %v", name, part, err)
@@ -87,18 +96,20 @@ func killAndSweep(t *testing.T, part, name string, call int) syscall.Signal {
 
 func TestSweepNamesWhatItRemoves(t *testing.T) {
 	must(t, open(t).Close())
-	network := freshName()
-	if err := again(t, "victim named -1", network).Run(); err == nil {
-		t.Fatal("the victim lives")
+	// Another process that sweeps in the same moment may be the one that removes it.
+	for range 50 {
+		network := freshName()
+		must(t, os.WriteFile("/run/hopguard-lab/"+network, []byte("1\n"), 0o600))
+		removed, err := netlab.Sweep()
+		must(t, err)
+		if left := traces(t, network); len(left) > 0 {
+			t.Errorf("after Sweep there is %v, want nothing", left)
+		}
+		if slices.Contains(removed, network) {
+			return
+		}
 	}
-	if left := traces(t, network); len(left) < 3 {
-		t.Errorf("a victim left %v, want two namespaces and a lock at least", left)
-	}
-	removed, err := netlab.Sweep()
-	must(t, err)
-	if !slices.Contains(removed, network) {
-		t.Errorf("Sweep() = %v, want %s among them", removed, network)
-	}
+	t.Error("Sweep never says what it has removed")
 }
 
 func TestSweepKeepsTheNetworksOfTheLiving(t *testing.T) {
