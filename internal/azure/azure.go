@@ -153,6 +153,8 @@ func newTransport(ca *x509.CertPool) *http.Client {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.MaxIdleConns, t.MaxIdleConnsPerHost = 256, 256
 	t.TLSHandshakeTimeout = 10 * time.Second
+	// Of two hundred lists that arrive at once, what is not read yet stays at the sender.
+	t.HTTP2 = &http.HTTP2Config{MaxReceiveBufferPerStream: 256 << 10}
 	if ca != nil {
 		t.TLSClientConfig.RootCAs = ca
 	}

@@ -16,6 +16,8 @@ const (
 	// shareFor. Beyond that one list of all interfaces serves them: two reads for each
 	// member would take the whole budget for minutes.
 	fewPlaces = 8
+	// manyFor is how long more than a few are expected to go on.
+	manyFor = 5 * time.Second
 	// sharePage is how much longer a list of interfaces is shared for each page of it.
 	sharePage = 500 * time.Millisecond
 	// usualPage is how many items a page has.
@@ -63,7 +65,11 @@ func (l *nicList) many(vm string, now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.members[vm] = true
-	if now.Sub(l.since) >= shareFor {
+	window := shareFor
+	if l.asks > fewPlaces {
+		window = manyFor // so many do not come in one second when the machine is busy
+	}
+	if now.Sub(l.since) >= window {
 		l.since, l.asks = now, 0
 	}
 	l.asks++

@@ -3,6 +3,7 @@ package azure
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -19,6 +20,9 @@ type tableReader struct {
 	tags  []string
 	all   []*listedTable
 	pack  packer // of what is new
+	// routes and sameTags are those of the table before: most tables of a group have the same.
+	routes   []route.Route
+	sameTags map[string]string
 }
 
 // restart begins a page, after the items that stay.
@@ -31,23 +35,31 @@ func (r *tableReader) read(item []byte) error {
 		r.all = append(r.all, t)
 		return nil
 	}
-	var head struct {
-		Tags map[string]string `json:"tags"`
-	}
-	if err := json.Unmarshal(item, &head); err != nil {
-		return fmt.Errorf("decode route table: %w", err)
-	}
-	t := &listedTable{packed: packed{sum: sum}}
-	if len(r.values(head.Tags)) > 0 {
-		var err error
-		if t.packed, err = r.pack.add(item, sum); err != nil {
-			return err
+	t := &listedTable{}
+	t.table, t.err = route.Parse(item)
+	t.tags = t.table.Tags
+	if t.err != nil { // a table that is not ours may be as it likes
+		var head struct {
+			Tags map[string]string `json:"tags"`
 		}
-		t.table, t.err = route.Parse(item)
-		t.table.Raw = nil
-		t.tags, t.table.Tags = head.Tags, head.Tags
-		shareWords(&t.table)
+		if err := json.Unmarshal(item, &head); err != nil {
+			return fmt.Errorf("decode route table: %w", err)
+		}
+		t.tags = head.Tags
 	}
+	if len(r.values(t.tags)) == 0 {
+		r.all = append(r.all, &listedTable{packed: packed{sum: sum}})
+		return nil
+	}
+	var err error
+	if t.packed, err = r.pack.add(item, sum); err != nil {
+		return err
+	}
+	t.table.Raw = nil
+	t.tags = r.sharedTags(t.tags)
+	t.table.Tags = t.tags
+	shareWords(&t.table)
+	t.table.Routes = r.sharedRoutes(t.table.Routes)
 	r.all = append(r.all, t)
 	return nil
 }
@@ -127,5 +139,19 @@ func shareWords(t *route.Table) {
 		share(&t.Routes[i].Prefix)
 		share(&t.Routes[i].HopType)
 	}
-	t.Routes = slices.Clip(slices.Clone(t.Routes))
+}
+
+// sharedTags and sharedRoutes return what the table before has if it is the same.
+func (r *tableReader) sharedTags(tags map[string]string) map[string]string {
+	if !maps.Equal(tags, r.sameTags) {
+		r.sameTags = tags
+	}
+	return r.sameTags
+}
+
+func (r *tableReader) sharedRoutes(routes []route.Route) []route.Route {
+	if !slices.Equal(routes, r.routes) {
+		r.routes = slices.Clone(routes)
+	}
+	return r.routes
 }

@@ -248,7 +248,20 @@ func (c *Client) lookAtTables(ctx context.Context, look *tableLook, after writeE
 		})
 	}
 	_ = g.Wait() // the errors are in failed
-	c.tables.end(look, lists, slices.DeleteFunc(failed, func(err error) bool { return err == nil }), ctx.Err() != nil)
+	c.tables.end(look, lists, few(slices.DeleteFunc(failed, func(err error) bool { return err == nil })), ctx.Err() != nil)
+}
+
+// mostNamed is how many subscriptions are named that could not be read: each group says
+// so in each tick.
+const mostNamed = 5
+
+// few returns not more than mostNamed errors, the last of which counts the rest.
+func few(failed []error) []error {
+	if len(failed) <= mostNamed {
+		return failed
+	}
+	rest := fmt.Errorf("and %d more subscriptions, the last: %w", len(failed)-mostNamed+1, failed[len(failed)-1])
+	return append(slices.Clone(failed[:mostNamed-1]), rest)
 }
 
 func (c *Client) listTables(ctx context.Context, subscription string, event uint64, after writeEnd) (*listedTables, error) {
@@ -272,11 +285,15 @@ func (c *Client) listTables(ctx context.Context, subscription string, event uint
 	r := tableReader{known: known, tags: c.tables.wanted(), pack: packer{squeeze: &c.tables.squeezer}}
 	err := c.stream(ctx, c.getInto, providerNetwork, path, nil, r.restart, r.read)
 	list, closing := r.close()
-	if err = cmp.Or(err, closing); err != nil {
-		return nil, err
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if err = cmp.Or(err, closing); err != nil {
+		if closing == nil && (l.list == nil || len(l.list.all) < len(list.all)) {
+			l.list = list // not for anybody, but what was decoded is not decoded again
+		}
+		l.began = time.Time{}
+		return nil, err
+	}
 	l.began, l.event, l.list = now, event, list
 	return list, nil
 }
