@@ -51,7 +51,10 @@ type Seen struct {
 // the report; there is no other error.
 func (c *Controller) Tick(ctx context.Context, term lease.Term, req Request) *Report {
 	r := &Report{Group: c.Group.Name, Preferred: c.Group.Preferred, Started: c.Now(), DryRun: req.DryRun}
-	defer func() { r.Ended = c.Now() }()
+	defer func() {
+		r.Ended = c.Now()
+		r.tables, r.places = nil, nil // a report is kept for long
+	}()
 	for range maxRaces {
 		record, version, ok := c.load(ctx, r)
 		if !ok {

@@ -206,9 +206,15 @@ func (g Goal) addresses() string {
 
 // Plan compares all tables with the goal, critical ones first, the rest by id.
 func (g Goal) Plan(tables []Table) Plan {
-	plan := Plan{Group: g.Group, Active: g.Active}
+	plan := Plan{Group: g.Group, Active: g.Active, Tables: slices.Grow([]TablePlan(nil), len(tables))}
+	var before []Managed // most tables of a group have the same
 	for _, t := range tables {
-		plan.Tables = append(plan.Tables, g.Diff(t))
+		p := g.Diff(t)
+		if slices.Equal(p.Managed, before) {
+			p.Managed = before
+		}
+		before = p.Managed
+		plan.Tables = append(plan.Tables, p)
 	}
 	slices.SortStableFunc(plan.Tables, func(a, b TablePlan) int {
 		if d := g.Selection.priority(a.Table) - g.Selection.priority(b.Table); d != 0 {
