@@ -58,8 +58,12 @@ func (s *Schedule) Run(ctx context.Context, unsettled func(check string) bool, s
 	}
 	began := time.Now()
 	var wg sync.WaitGroup
-	for _, t := range s.Checks {
+	for i, t := range s.Checks {
 		first := began.Add(s.jitter(t.Interval))
+		if i == len(s.Checks)-1 { // thousands of groups would have a goroutine each that only waits
+			s.repeat(ctx, t, first, unsettled, saw)
+			break
+		}
 		wg.Go(func() { s.repeat(ctx, t, first, unsettled, saw) })
 	}
 	<-ctx.Done()
