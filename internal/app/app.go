@@ -79,6 +79,7 @@ type App struct {
 	term     lease.Local
 	replicas *replicas // nil if nobody shares the store
 	groups   []*group
+	byName   map[appliance.GroupName]*group
 	devices  *devices     // nil without the Meraki cloud
 	listener *listener    // nil if no sender of events is believed
 	desk     *notify.Desk // nil if nobody is told what happens
@@ -122,8 +123,8 @@ func New(o Options) (*App, error) {
 	}
 	a := &App{
 		config: o.Config, log: o.Logger, journal: &journal.Log{To: o.Logger}, now: o.Now, rand: o.Rand,
-		reported: o.Reported,
-		term:     lease.Local{Holder: fmt.Sprintf("%s/%d", host, os.Getpid())},
+		reported: o.Reported, byName: make(map[appliance.GroupName]*group, len(o.Config.Groups)),
+		term: lease.Local{Holder: fmt.Sprintf("%s/%d", host, os.Getpid())},
 	}
 	o.Saw = a.saw(o.Saw)
 	devices, err := newDevices(o, cloud.VaultSecret)
@@ -142,6 +143,7 @@ func New(o Options) (*App, error) {
 			return nil, fmt.Errorf("group %s: %w", c.Name, err)
 		}
 		a.groups = append(a.groups, g)
+		a.byName[g.controller.Group.Name] = g
 	}
 	if a.listener, err = a.newListener(o, cloud.VaultSecret); err != nil {
 		return nil, err
@@ -175,14 +177,8 @@ func (a *App) Controller(name appliance.GroupName) (*controller.Controller, bool
 	return g.controller, true
 }
 
-func (a *App) group(name appliance.GroupName) *group {
-	for _, g := range a.groups {
-		if g.controller.Group.Name == name {
-			return g
-		}
-	}
-	return nil
-}
+// group returns a group, or nil. It is asked for each observation.
+func (a *App) group(name appliance.GroupName) *group { return a.byName[name] }
 
 // Tick makes one pass over a group: it waits for a pass that is under way, takes
 // the term, and asks every check. Whatever goes wrong is in the report.
