@@ -43,10 +43,11 @@ func main() {
 type options struct {
 	groups, subscriptions string
 	tables, routes        int
-	rounds                int
+	rounds, patience      int
 	store                 string
 	outage                bool
 	keep                  string
+	profile               bool
 	// as is the part of a process that this command has started, and file what it reads.
 	as, file string
 }
@@ -63,9 +64,11 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	flags.IntVar(&o.tables, "tables", 10, "route tables of a group")
 	flags.IntVar(&o.routes, "routes", 5, "routes of a table")
 	flags.IntVar(&o.rounds, "rounds", 3, "how many rounds of ticks are measured, ten seconds each")
+	flags.IntVar(&o.patience, "patience", 30, "after how many rounds all groups must have agreed once")
 	flags.BoolVar(&o.outage, "outage", false, "let half of all groups lose their active member at once, instead of nothing")
 	flags.StringVar(&o.store, "store", "memory", "where records are: memory or file")
 	flags.StringVar(&o.keep, "keep", "", "a folder for what is left of the processes; usually it goes with them")
+	flags.BoolVar(&o.profile, "profile", false, "write profiles of hopguard into the folder that is kept")
 	flags.StringVar(&o.as, "as", "", "what a process is that this command starts")
 	flags.StringVar(&o.file, "file", "", "what it reads")
 	switch err := flags.Parse(args); {
@@ -87,7 +90,7 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	case "azure":
 		held, err = true, serveCloud(ctx, sizes[0], o.file, stdin, stdout)
 	case "hopguard":
-		held, err = true, watch(ctx, o.file, stdin, stdout)
+		held, err = true, watch(ctx, o.file, o.profile, stdin, stdout)
 	case "outage":
 		outageMain(sizes[0], o.file, stdout, stderr)
 	default:

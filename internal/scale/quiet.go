@@ -11,13 +11,8 @@ import (
 	"time"
 )
 
-const (
-	// patience is how many rounds may pass until all groups agree: the first ones find
-	// the members and make the records.
-	patience = 30
-	// interval is from one tick of a group to the next: groups[].reconcile as it usually is.
-	interval = 10 * time.Second
-)
+// interval is from one tick of a group to the next: groups[].reconcile as it usually is.
+const interval = 10 * time.Second
 
 // result is what one world has cost.
 type result struct {
@@ -81,7 +76,7 @@ func (o options) measure(ctx context.Context, z size, folder string, stderr io.W
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return r, err
 	}
-	subject, err := start(ctx, stderr, "hopguard", "-file", file)
+	subject, err := start(ctx, stderr, "hopguard", "-file", file, fmt.Sprintf("-profile=%t", o.profile))
 	if err != nil {
 		return r, err
 	}
@@ -114,7 +109,7 @@ func (o options) follow(r *result, cloud, subject *process, stderr io.Writer) er
 		switch {
 		case !all && quiet >= 0:
 			return fmt.Errorf("of a quiet round %s", now)
-		case !all && n == patience:
+		case !all && n >= o.patience:
 			return fmt.Errorf("after %d rounds %s", n, now)
 		case all:
 			quiet++

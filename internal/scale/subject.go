@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -65,7 +66,7 @@ func (r round) String() string {
 // watch is the process that is measured: a whole hopguard, as run by its command, with
 // the configuration in a file and everything but the answers to TCP checks real. It
 // writes a line for each round until its input ends.
-func watch(ctx context.Context, path string, in io.Reader, out io.Writer) error {
+func watch(ctx context.Context, path string, profiled bool, in io.Reader, out io.Writer) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	began := time.Now()
@@ -100,14 +101,21 @@ func watch(ctx context.Context, path string, in io.Reader, out io.Writer) error 
 	if err := r.tell.Encode(first); err != nil {
 		return err
 	}
+	finish := func() error { return nil }
+	if profiled {
+		if finish, err = profile(filepath.Dir(path)); err != nil {
+			return err
+		}
+	}
 	var waiting sync.WaitGroup
 	waiting.Go(func() {
 		_, _ = io.Copy(io.Discard, in)
+		err = finish() // while all of it still runs
 		stop()
 	})
-	err = a.Run(ctx)
+	running := a.Run(ctx)
 	waiting.Wait()
-	return err
+	return errors.Join(running, err)
 }
 
 // connected is a dialer whom everybody answers.
