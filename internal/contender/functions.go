@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -37,6 +38,8 @@ type handler struct {
 	// fell is, by epoch, when the member was found down that traffic left. The record forgets
 	// it when the member is up again.
 	fell map[uint64]time.Time
+	// orders are the reports of those; their lines in the log may come later than the answers.
+	orders []report
 }
 
 // functionKey opens the front door of the app, which is reached only from here.
@@ -228,8 +231,14 @@ func (h *handler) order(ctx context.Context, member string) error {
 	if err != nil {
 		return fmt.Errorf("switch to %s: %w", member, err)
 	}
-	_, err = obeyed(answer, member)
-	return err
+	r, err := obeyed(answer, member)
+	if err != nil {
+		return err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.orders = append(h.orders, r)
+	return nil
 }
 
 // line is one line of hopguard's log.
@@ -265,31 +274,38 @@ func (h *handler) moments(_ context.Context, since time.Time) (Moments, error) {
 	}
 	h.note(rec)
 	h.mu.Lock()
-	m := Moments{Detected: h.fell[t.Epoch], Decided: t.At}
+	m, orders := Moments{Detected: h.fell[t.Epoch], Decided: t.At}, slices.Clone(h.orders)
 	h.mu.Unlock()
-	at := map[string]Moments{} // by table, of the first write that succeeded
-	for _, l := range h.lines() {
-		if l.Msg != "write" || l.Time.Before(t.At) {
-			continue
-		}
-		w := at[l.Resource]
-		switch {
-		case l.Stage == "effective":
-			m.Effective = later(m.Effective, l.Time)
-		case !w.Succeeded.IsZero(): // what comes later is a repair
-		case l.Stage == "accepted":
-			w.Accepted = l.Time
-		case l.Stage == "succeeded":
-			w.Succeeded = l.Time
-		}
-		at[l.Resource] = w
-	}
-	for _, w := range at {
-		if !w.Succeeded.IsZero() {
-			m.Accepted, m.Succeeded = later(m.Accepted, w.Accepted), later(m.Succeeded, w.Succeeded)
+	m.Accepted, m.Succeeded, m.Effective = written(h.lines(), t.At)
+	for _, r := range orders {
+		if r.Epoch == t.Epoch {
+			m.Decided = later(t.At, r.Committed)
+			m.Accepted, m.Succeeded, m.Effective = stages(orders, t.Epoch)
 		}
 	}
 	return m.within(since), nil
+}
+
+// written is what a log says of the writes since a time: each table by the first write that
+// succeeded, and of the tables the last.
+func written(log []line, since time.Time) (accepted, succeeded, effective time.Time) {
+	started, done := map[string]time.Time{}, map[string]bool{} // by table
+	for _, l := range log {
+		if l.Msg != "write" || l.Time.Before(since) {
+			continue
+		}
+		switch {
+		case l.Stage == "effective":
+			effective = later(effective, l.Time)
+		case done[l.Resource]: // what comes later is a repair
+		case l.Stage == "accepted":
+			started[l.Resource] = l.Time
+		case l.Stage == "succeeded":
+			done[l.Resource] = true
+			accepted, succeeded = later(accepted, started[l.Resource]), later(succeeded, l.Time)
+		}
+	}
+	return accepted, succeeded, effective
 }
 
 func (h *handler) moves(context.Context) (int, error) {

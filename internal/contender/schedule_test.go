@@ -177,7 +177,7 @@ func TestFastFalseAlarms(t *testing.T) {
 	for _, c := range []struct {
 		loss float64
 		in   time.Duration
-	}{{0.04, time.Hour}, {0.4, 3 * time.Hour}, {0.5, time.Hour}} {
+	}{{0.04, 20 * time.Minute}, {0.4, 2 * time.Hour}, {0.5, 30 * time.Minute}} {
 		synctest.Test(t, func(t *testing.T) {
 			l := &lossy{rng: rand.New(rand.NewPCG(1, 1)), loss: c.loss}
 			watch(t, g, l, func(w *watcher) {
