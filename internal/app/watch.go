@@ -5,13 +5,20 @@ import (
 	"sync"
 	"time"
 
+	"hopguard/internal/appliance"
 	"hopguard/internal/controller"
+	"hopguard/internal/decide"
 	"hopguard/internal/lease"
 )
 
 // retryFirst is how soon a tick that failed is made again; the wait doubles with
-// each failure in a row, up to the group's time between two comparisons.
-const retryFirst = time.Second
+// each failure in a row, up to the group's time between two comparisons. While traffic
+// waits for it (see pressing) it does not grow.
+const (
+	retryFirst = time.Second
+	// moving is how long after a transition its routes may still be on their way.
+	moving = time.Minute
+)
 
 // watch ticks one group from start on, until ctx ends or somebody closes leave; then
 // the tick under way is finished. The first tick observes by
@@ -43,6 +50,10 @@ func (a *App) watch(ctx context.Context, g *group, term lease.Term, start time.T
 			return
 		}
 		at = p.next(r, a.now())
+		if blind(r) { // a check that could not be made is made again now, not at its next time
+			g.schedule.Hurry()
+			at = sooner(at, a.now().Add(retryFirst))
+		}
 	}
 }
 
@@ -105,6 +116,9 @@ func (p *pace) next(r *controller.Report, now time.Time) time.Time {
 	if r.State() != controller.Failed {
 		p.failures = 0
 	} else {
+		if pressing(r, now) {
+			p.failures = 0
+		}
 		if retry := now.Add(retryFirst << min(p.failures, 30)); retry.Before(due) {
 			due = retry
 		}
@@ -114,6 +128,26 @@ func (p *pace) next(r *controller.Report, now time.Time) time.Time {
 		due = until
 	}
 	return due
+}
+
+// pressing reports whether traffic waits for a tick that failed: the active member is
+// down, or has become active just now.
+func pressing(r *controller.Report, now time.Time) bool {
+	record := r.Standing()
+	last, ok := record.Last()
+	return r.Health.Of(record.Active).Verdict == appliance.Down || ok && last.From != "" && now.Sub(last.At) < moving
+}
+
+// blind reports whether traffic waits because too little is known of the standby.
+func blind(r *controller.Report) bool {
+	return r.Decision.Reason == decide.ReasonStandbyUnknown && r.Health.Of(r.Standing().Active).Verdict == appliance.Down
+}
+
+func sooner(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // Nudge makes every check of every group start now, and a tick of each group with

@@ -87,6 +87,44 @@ func TestRunTriesAgainAfterAFailure(t *testing.T) {
 	})
 }
 
+// While traffic waits, the wait for the next try does not grow: routes move as soon as
+// Azure is back.
+func TestRunTriesEachSecondWhileTrafficWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, azuresim.TwoRegionsOptions{})
+		fast(&w.config, time.Second)
+		w.config.Groups[0].Vote = config.VoteAny
+		w.config.Groups[0].Reconcile = time.Minute
+		d := w.run(t)
+		time.Sleep(10 * time.Second)
+		const outage = 25 * time.Second
+		if _, err := w.Inject(azuresim.Fault{Kind: azuresim.Fault503, Duration: outage}); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.PowerOff("vmx-a"); err != nil {
+			t.Fatal(err)
+		}
+		back := time.Now().Add(outage)
+		time.Sleep(outage + time.Minute)
+		if err := d.stop(); err != nil {
+			t.Error(err)
+		}
+		first := time.Time{}
+		for _, c := range w.Calls() {
+			if c.Method == "PUT" && c.Status == 200 && first.IsZero() {
+				first = c.Time
+			}
+		}
+		// The pause between two tries: a second, or that between a tick's own tries.
+		if late, most := first.Sub(back), 2*time.Second; first.IsZero() || late > most {
+			t.Errorf("the first write was accepted %s after Azure was back, want at most %s", late, most)
+		}
+		if got := w.hops(t); got["10.2.0.4"] != 15 {
+			t.Errorf("next hops = %v, want all at vmx-b", got)
+		}
+	})
+}
+
 // An event starts the checks, and a tick with them: here the power state would be
 // read in ten minutes only.
 func TestEventsStartTheNextTickAndDecideNothing(t *testing.T) {
