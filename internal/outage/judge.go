@@ -59,6 +59,9 @@ type Finding struct {
 	Promise  string `json:"promise"`
 	Holds    bool   `json:"holds"`
 	Measured string `json:"measured"`
+	// Timed promises set a limit to a time, so that they say as much of the machine as of
+	// the program when other things run there, too.
+	Timed bool `json:"timed,omitempty"`
 }
 
 // Judge holds a report against the promises, in a fixed order. An outage that had not
@@ -68,12 +71,12 @@ func Judge(r Report, w Wanted) []Finding {
 	for _, row := range Summary(r) {
 		j.rows[cell{row.Setting, row.Mode}] = row
 	}
-	found := []Finding{j.overhead()}
+	found := []Finding{timed(j.overhead())}
 	if j.wants(SettingDefaults, ModePowerOff) && j.wants(SettingSeed, ModePowerOff) {
 		found = append(found, j.gain())
 	}
 	if j.wants(SettingFast, ModePowerOff) {
-		found = append(found, j.detection())
+		found = append(found, timed(j.detection()))
 	}
 	if w.Soak > 0 {
 		found = append(found, j.soak())
@@ -84,7 +87,13 @@ func Judge(r Report, w Wanted) []Finding {
 	if cells := j.tried(j.stay); len(cells) > 0 {
 		found = append(found, j.stays(cells))
 	}
-	return append(found, j.trouble(), j.runs())
+	return append(found, j.trouble(), j.runs(), j.recovers())
+}
+
+// timed marks a finding that sets a limit to a time.
+func timed(f Finding) Finding {
+	f.Timed = true
+	return f
 }
 
 // cell is a setting and a mode.

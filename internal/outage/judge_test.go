@@ -80,16 +80,17 @@ func TestJudgeSaysWhatWasMeasured(t *testing.T) {
 		}
 	}
 	want := []outage.Finding{
-		{Holds: true, Measured: "5 of 5 hold, the slowest of them defaults/guest-hang with 100ms",
+		{Holds: true, Timed: true, Measured: "5 of 5 hold, the slowest of them defaults/guest-hang with 100ms",
 			Promise: "Outage less detection bound and cloud: at most 100ms at p95, in every mode that the checks see"},
 		{Holds: true, Measured: "10.09s against 50.45s: 5.0 times",
 			Promise: "Power-off: median outage at least 5 times shorter with the defaults than with the seed's settings"},
-		{Holds: true, Measured: "400ms in 20 trials", Promise: "Fast setting, power-off: detection at most 400ms at p95"},
+		{Holds: true, Timed: true, Measured: "400ms in 20 trials", Promise: "Fast setting, power-off: detection at most 400ms at p95"},
 		{Holds: true, Measured: "0 moves in 30m0s", Promise: "Fast setting, 1 % of packets lost for 30m0s: no move"},
 		{Holds: true, Measured: "20 trials", Promise: "Planned switch: no packet lost in any of at least 20 trials"},
 		{Holds: true, Measured: "20 trials", Promise: "No move in the modes in which traffic has to stay"},
 		{Holds: true, Measured: "160 trials", Promise: "No trial with trouble"},
 		{Holds: true, Measured: "7 judged", Promise: "At least 20 trials of each setting and mode that is judged"},
+		{Holds: true, Measured: "100 trials", Promise: "Traffic was moved and flowed again, in every mode that the checks see"},
 	}
 	if diff := cmp.Diff(want, outage.Judge(r, wanted())); diff != "" {
 		t.Errorf("Judge() (-want +got):\n%s", diff)
@@ -107,6 +108,7 @@ func TestJudgeFindsWhatDoesNotHold(t *testing.T) {
 		stays
 		trouble
 		runs
+		recovers
 	)
 	// nth is a trial of a setting and a mode.
 	nth := func(r *outage.Report, setting, mode string, n int) *outage.Trial {
@@ -134,7 +136,8 @@ func TestJudgeFindsWhatDoesNotHold(t *testing.T) {
 		}, nil},
 		{"an-outage-that-had-not-ended", func(r *outage.Report) {
 			nth(r, "defaults", "power-off", 3).Flows[0].Open = true
-		}, map[int]string{overhead: "defaults/power-off: 1 of 20 outages had not ended", gain: "1 outage of the defaults had not ended"}},
+		}, map[int]string{overhead: "defaults/power-off: 1 of 20 outages had not ended", gain: "1 outage of the defaults had not ended",
+			recovers: "defaults/power-off: 1 of 20 outages had not ended"}},
 		{"a-flow-that-nothing-could-save-had-not-ended", func(r *outage.Report) {
 			t := nth(r, "defaults", "power-off", 3)
 			t.Flows = append(t.Flows, outage.Flow{Outbound: true, Open: true, Outage: sec(99_000)})
@@ -143,19 +146,21 @@ func TestJudgeFindsWhatDoesNotHold(t *testing.T) {
 			nth(r, "fast", "guest-hang", 3).Flows = nil
 		}, map[int]string{overhead: "fast/guest-hang: 1 of 20 trials without a flow that could be saved"}},
 		{"what-is-seen-was-not-tried", func(r *outage.Report) { without(r, "fast", "guest-hang") },
-			map[int]string{overhead: "fast/guest-hang: not measured", runs: "fast/guest-hang: 0"}},
+			map[int]string{overhead: "fast/guest-hang: not measured", runs: "fast/guest-hang: 0", recovers: "fast/guest-hang: not measured"}},
 		{"what-is-not-seen-was-not-tried", func(r *outage.Report) { without(r, "seed", "guest-hang") }, nil},
 		{"a-setting-was-not-tried", func(r *outage.Report) {
 			r.Settings = r.Settings[:2]
 			without(r, "seed", "power-off")
-		}, map[int]string{overhead: "setting seed: not measured", gain: "not measured", runs: "seed/power-off: 0"}},
+		}, map[int]string{overhead: "setting seed: not measured", gain: "not measured", runs: "seed/power-off: 0", recovers: "setting seed: not measured"}},
 		{"a-mode-was-not-tried", func(r *outage.Report) {
 			r.Modes = r.Modes[1:]
 			without(r, "", "power-off")
 		}, map[int]string{overhead: "defaults/power-off: not measured; fast/power-off: not measured; seed/power-off: not measured",
 			gain: "not measured", detection: "not measured",
 			stays: "defaults/power-off: not measured; fast/power-off: not measured; seed/power-off: not measured; 20 trials",
-			runs:  "defaults/power-off: 0; fast/power-off: 0; seed/power-off: 0"}},
+			runs:  "defaults/power-off: 0; fast/power-off: 0; seed/power-off: 0", recovers: "defaults/power-off: not measured"}},
+		{"a-failure-after-which-nothing-moves", func(r *outage.Report) { nth(r, "fast", "guest-hang", 2).Moves = 0 },
+			map[int]string{recovers: "fast/guest-hang: nothing was moved in 1 of 20 trials"}},
 		{"the-gain-is-too-small", func(r *outage.Report) {
 			for n := range 20 {
 				nth(r, "seed", "power-off", n+1).Flows[0].Outage = sec(50_449)
@@ -239,8 +244,8 @@ func TestJudgeFindsWhatDoesNotHold(t *testing.T) {
 func TestJudgeLetsNothingPassThatWasNotMeasured(t *testing.T) {
 	for _, w := range []outage.Wanted{outage.Full(), wanted()} {
 		found := outage.Judge(outage.Report{}, w)
-		if len(found) != 8 {
-			t.Errorf("%d findings, want 8", len(found))
+		if len(found) != 9 {
+			t.Errorf("%d findings, want 9", len(found))
 		}
 		for _, f := range found {
 			if f.Holds {
@@ -263,8 +268,8 @@ func TestJudgeTheShortForm(t *testing.T) {
 		Modes: []string{outage.ModePowerOff, outage.ModeObserverCut, outage.ModePlanned},
 		Cells: []string{"defaults/power-off", "fast/power-off", "defaults/observer-cut", "defaults/planned"}}
 	found := outage.Judge(r, w)
-	if len(found) != 6 {
-		t.Errorf("%d findings, want 6: nothing of the seed's settings, and no soak", len(found))
+	if len(found) != 7 {
+		t.Errorf("%d findings, want 7: nothing of the seed's settings, and no soak", len(found))
 	}
 	for _, f := range found {
 		if !f.Holds {
@@ -287,7 +292,7 @@ func TestJudgeLeavesOutWhatIsNotWanted(t *testing.T) {
 		}
 		return n
 	}
-	if got := broken(); got != 2 { // the overhead, and the number of trials
+	if got := broken(); got != 3 { // the overhead, the number of trials, and the recovery
 		t.Errorf("without a wanted cell %d promises are broken, want 2", got)
 	}
 	w.Cells = slices.DeleteFunc(w.Cells, func(c string) bool { return c == "fast/guest-hang" })

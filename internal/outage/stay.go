@@ -58,6 +58,30 @@ func (j judge) stays(cells []cell) Finding {
 	return verdict(promise, wrong, times(trials, "trial"))
 }
 
+// recovers: whatever the checks see ends with traffic that flows, however long it takes.
+func (j judge) recovers() Finding {
+	const promise = "Traffic was moved and flowed again, in every mode that the checks see"
+	var wrong []string
+	trials := 0
+	for _, c := range j.seen(&wrong) {
+		row := j.rows[c]
+		trials += row.Trials
+		if row.Trials == 0 {
+			wrong = append(wrong, c.String()+": "+notMeasured)
+		}
+		if n := row.Trials - row.Moved; n > 0 {
+			wrong = append(wrong, fmt.Sprintf("%s: nothing was moved in %d of %s", c, n, times(row.Trials, "trial")))
+		}
+		if row.Open > 0 {
+			wrong = append(wrong, fmt.Sprintf("%s: %d of %s had not ended", c, row.Open, times(row.Trials, "outage")))
+		}
+	}
+	if trials == 0 && len(wrong) == 0 {
+		return Finding{Promise: promise, Measured: notMeasured}
+	}
+	return verdict(promise, wrong, times(trials, "trial"))
+}
+
 // trouble: the trials themselves went well.
 func (j judge) trouble() Finding {
 	const promise = "No trial with trouble"
