@@ -22,16 +22,19 @@ type failure struct {
 	lasts time.Duration
 	// lost says why no controller of routes can save a flow; nil saves all.
 	lost func(f flow) bool
-	// extra is how much longer than usual ARM takes, if that begins so long after the failure.
+	// extra is how much longer than usual ARM takes for a write that wants to begin so long after the failure.
 	extra func(bound time.Duration) time.Duration
 }
 
 // What the failures do, where a number has to be chosen.
 const (
-	lossOfLink      = 0.3
-	delayOfLink     = 300 * time.Millisecond
-	outageOfARM     = 5 * time.Second
-	throttleOfARM   = 2 * time.Second
+	lossOfLink    = 0.3
+	delayOfLink   = 300 * time.Millisecond
+	outageOfARM   = 5 * time.Second
+	throttleOfARM = 2 * time.Second
+	// pauseOfTries is the longest pause between two tries of a controller that may ask Azure about once a
+	// second: nobody knows sooner that Azure is back.
+	pauseOfTries    = 1200 * time.Millisecond
 	blindness       = 8 * time.Second
 	flapPeriod      = 2 * time.Second
 	flaps           = 4
@@ -52,7 +55,7 @@ func failures() []failure {
 		{mode: outage.Mode{Name: "region-cut", Title: "its region is cut off from the other one and from the Internet", Moves: true}, begin: regionCut,
 			lost: func(f flow) bool { return f.region == regionA }},
 		{mode: outage.Mode{Name: "arm-outage", Title: "it is switched off while Azure Resource Manager answers 503 for 5 s", Moves: true}, begin: withARM(azuresim.Fault{Kind: azuresim.Fault503, Duration: outageOfARM}),
-			extra: func(bound time.Duration) time.Duration { return max(0, outageOfARM-bound) }},
+			extra: func(bound time.Duration) time.Duration { return max(0, outageOfARM+pauseOfTries-bound) }},
 		{mode: outage.Mode{Name: "arm-throttle", Title: "it is switched off, and each table's first write is answered 429, Retry-After 2", Moves: true}, begin: withARM(throttle()),
 			extra: func(time.Duration) time.Duration { return throttleOfARM }},
 		{mode: outage.Mode{Name: "observer-cut", Title: "the controller's own network is cut for 8 s; both appliances are well"}, begin: observerCut, lasts: blindness},

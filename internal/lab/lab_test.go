@@ -146,7 +146,9 @@ func listen(t *testing.T, l *lab.Lab, homes map[string]string) func(int) []post 
 				n = wanted
 			}
 		}
-		time.Sleep(50 * time.Millisecond) // real packets: nothing says that one will not come
+		more := time.NewTimer(50 * time.Millisecond) // real packets: nothing says that one will not come
+		defer more.Stop()
+		<-more.C
 		stop()
 		listening.Wait()
 		mu.Lock()
