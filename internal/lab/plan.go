@@ -28,16 +28,17 @@ type Plan struct {
 	Loss float64
 }
 
-// Full is the plan of the published figures: each failure 20 times under each setting
-// that can see it, and twice under one that cannot.
+// Full is the plan of the published figures: each failure 20 times under the settings
+// that are judged by it, and once or a few times where it is only shown.
 func Full() Plan {
 	return Plan{
 		Tries: []string{
-			"defaults/*=20", "fast/*=20",
-			"seed/power-off=20", "seed/*=2",
-			"functions/power-off=20", "functions/guest-hang=20", "functions/tunnel-cut=20", "functions/planned=20",
+			"defaults/flapping=5", "defaults/*=20", "fast/flapping=5", "fast/*=20",
+			"seed/power-off=20",
+			"seed/panic=1", "seed/guest-hang=1", "seed/tunnel-cut=1", "seed/loss=1", "seed/delay=1", "seed/region-cut=1",
+			"functions/power-off=20", "functions/planned=20", "functions/guest-hang=3", "functions/tunnel-cut=3",
 		},
-		Runs: 20, Patience: time.Minute, Soak: 30 * time.Minute, Loss: 0.01,
+		Runs: 20, Patience: 45 * time.Second, Soak: 30 * time.Minute, Loss: 0.01,
 	}
 }
 
