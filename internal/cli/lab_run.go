@@ -112,6 +112,10 @@ func (g *global) labRun(ctx context.Context, c lab.Campaign, out string, lenient
 	if failed != nil {
 		return failed
 	}
+	if len(report.Wanted.Cells) == 0 {
+		fmt.Fprintln(g.env.Stdout, "nothing that was tried has a promise to hold")
+		return nil
+	}
 	broken := 0
 	for _, f := range outage.Judge(report, report.Wanted) {
 		word := "holds "

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"hopguard/internal/azuresim"
 	"hopguard/internal/contender"
 	"hopguard/internal/netlab"
 	"hopguard/internal/outage"
@@ -110,7 +111,7 @@ func (l *Lab) begin(ctx context.Context, t Trial, f failure) (*session, error) {
 	}
 	ready, cancel := context.WithTimeout(ctx, readiness)
 	defer cancel()
-	if s.running, err = t.Contender.Start(ready, l.place(s.dir)); err != nil {
+	if s.running, err = t.Contender.Start(ready, l.place(s.dir, t.Contender)); err != nil {
 		return s, err
 	}
 	if err := s.running.Ready(ready); err != nil {
@@ -130,9 +131,14 @@ func (l *Lab) begin(ctx context.Context, t Trial, f failure) (*session, error) {
 	return s, nil
 }
 
-// place is where a controller runs: the management network.
-func (l *Lab) place(dir string) contender.Place {
+// place is where a controller runs: the management network. hopguard has the rights that
+// it needs and no others; of another program nobody knows them, so it has all.
+func (l *Lab) place(dir string, c contender.Contender) contender.Place {
 	sim, w := l.cloud.Load(), world()
+	who := w.Principals[0]
+	if c.Setting.Bound == 0 {
+		who = w.Principals[slices.IndexFunc(w.Principals, func(p azuresim.Principal) bool { return p.Name == "owner" })]
+	}
 	host := l.hosts[observer].host
 	names := map[string]netip.Addr{}
 	for _, n := range cloudNames() {
@@ -142,7 +148,7 @@ func (l *Lab) place(dir string) contender.Place {
 		Program: l.o.Program, Dir: dir, Dial: host.DialContext,
 		Start:    func(cmd *exec.Cmd) error { return host.Start(cmd, netlab.Start{Hosts: names}) },
 		Endpoint: "https://" + cloudAddr, CA: l.caFile(),
-		Tenant: w.Tenant, Subscription: w.Subscriptions[0].ID, ClientID: w.Principals[0].AppID, Secret: w.Principals[0].ClientSecret,
+		Tenant: w.Tenant, Subscription: w.Subscriptions[0].ID, ClientID: who.AppID, Secret: who.ClientSecret,
 		Listen: netip.MustParseAddrPort(apiAddr), Group: "emea", Witness: []string{"tcp://" + witnessTarget},
 		Calls: func() int { return len(sim.Calls()) }, Log: io.Discard,
 	}
