@@ -92,7 +92,7 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	case "hopguard":
 		held, err = true, watch(ctx, o.file, o.profile, stdin, stdout)
 	case "outage":
-		outageMain(sizes[0], o.file, stdout, stderr)
+		outageMain(ctx, sizes[0], o.file, stdout, stderr)
 	default:
 		if o.outage {
 			if o.groups+o.subscriptions == usualGroups {

@@ -64,7 +64,7 @@ func (o options) outageSizes() []size {
 }
 
 // outageMain plays one outage and prints its result as JSON. It ends the process.
-func outageMain(z size, folder string, stdout, stderr io.Writer) {
+func outageMain(ctx context.Context, z size, folder string, stdout, stderr io.Writer) {
 	c := outageCase{size: z, Check: time.Second, Seed: 1}
 	if c.floor(outageProfile().WriteTime) > slowFloor {
 		c.Check = 10 * time.Second
@@ -76,7 +76,8 @@ func outageMain(z size, folder string, stdout, stderr io.Writer) {
 		var r outageResult
 		var err error
 		synctest.Test(t, func(*testing.T) {
-			r, err = runOutage(c, folder, func(format string, args ...any) { fmt.Fprintf(stderr, "  "+format+"\n", args...) })
+			// The signals' context is not of the bubble, and its end is that of the process.
+			r, err = runOutage(context.WithoutCancel(ctx), c, folder, func(format string, args ...any) { fmt.Fprintf(stderr, "  "+format+"\n", args...) })
 		})
 		if err == nil {
 			err = json.NewEncoder(stdout).Encode(r)

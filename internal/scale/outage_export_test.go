@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"io"
 	"time"
 )
@@ -33,8 +34,8 @@ func ARMFloor(needs []Need, write time.Duration) time.Duration { return armFloor
 func AzureFloor(needs []Need, write time.Duration) time.Duration { return azureFloor(needs, write) }
 
 // RunOutage calls runOutage.
-func RunOutage(c OutageCase, folder string, log func(string, ...any)) (OutageResult, error) {
-	return runOutage(c, folder, log)
+func RunOutage(ctx context.Context, c OutageCase, folder string, log func(string, ...any)) (OutageResult, error) {
+	return runOutage(ctx, c, folder, log)
 }
 
 // TellOutages calls tellOutages.

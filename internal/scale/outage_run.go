@@ -136,7 +136,7 @@ type outageResult struct {
 }
 
 // runOutage plays one case; it must be called in a bubble of testing/synctest.
-func runOutage(c outageCase, folder string, log func(format string, args ...any)) (outageResult, error) {
+func runOutage(ctx context.Context, c outageCase, folder string, log func(format string, args ...any)) (outageResult, error) {
 	r := outageResult{outageCase: c}
 	profile := outageProfile()
 	s, err := azuresim.New(c.cloud(), azuresim.Options{Seed: c.Seed, Profile: profile, CallLog: 1})
@@ -157,7 +157,7 @@ func runOutage(c outageCase, folder string, log func(format string, args ...any)
 	if err != nil {
 		return r, err
 	}
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, stop := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	var runErr error
 	defer running.Wait()
@@ -199,11 +199,11 @@ func runOutage(c outageCase, folder string, log func(format string, args ...any)
 }
 
 // needs are the tables that must be written; from says when a group was found down.
-func (w outageCase) needs(from map[int]time.Duration) []need {
+func (c outageCase) needs(from map[int]time.Duration) []need {
 	var list []need
-	for g := range w.Groups {
-		for t := range w.Tables {
-			if table := w.table(g, t); w.place(g, 0) == 0 {
+	for g := range c.Groups {
+		for t := range c.Tables {
+			if table := c.table(g, t); c.place(g, 0) == 0 {
 				list = append(list, need{subscription: table.Subscription, region: table.Location, from: from[g]})
 			}
 		}

@@ -57,7 +57,7 @@ func outage(t *testing.T, c scale.OutageCase) scale.OutageResult {
 	var r scale.OutageResult
 	synctest.Test(t, func(t *testing.T) {
 		var err error
-		if r, err = scale.RunOutage(c, folder, t.Logf); err != nil {
+		if r, err = scale.RunOutage(t.Context(), c, folder, t.Logf); err != nil {
 			t.Error(err)
 		}
 	})
