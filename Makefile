@@ -101,6 +101,12 @@ bench: ## the benchmarks of docs/benchmarks.md (BENCH=regexp)
 	@scripts/need go
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
 
+.PHONY: bench-scale
+bench-scale: ## thousands of groups, quiet and while half of them fail (ARGS='-groups 1000 -subscriptions 20')
+	@scripts/need go
+	@held=0; $(GO) run ./internal/scale $(ARGS) || held=1; \
+	$(GO) run ./internal/scale -outage $(ARGS) || held=1; exit $$held
+
 .PHONY: fuzz
 fuzz: ## each fuzz target for FUZZTIME (10s)
 	@scripts/need go

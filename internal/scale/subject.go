@@ -94,7 +94,6 @@ func watch(ctx context.Context, path string, profiled bool, in io.Reader, out io
 		return err
 	}
 	first.New = time.Since(wiring)
-	conf = config.Config{} // as in the command, the app has it now
 	if _, first.Peak, err = used(); err != nil {
 		return err
 	}
