@@ -37,25 +37,14 @@ type tableLists struct {
 	tags []string
 	// look is the newest one; nil if the next caller shall make one.
 	look *tableLook
-	// events counts looks and ends of writes, and written has the newest end of one for a
-	// selection: it needs a look that began later.
-	events  uint64
-	written map[string]writeEnd
 	// joined is what the newest look has found.
 	joined   *joinedTables
 	squeezer squeezer
 }
 
-// writeEnd is when a write to a subscription ended.
-type writeEnd struct {
-	event        uint64
-	subscription string
-}
-
 // tableLook is one look at all subscriptions, for all who want one in the same second.
 type tableLook struct {
 	began time.Time
-	event uint64
 	// done is closed when what follows is set.
 	done  chan struct{}
 	found *joinedTables
@@ -77,7 +66,6 @@ type tableList struct {
 	turn  gate
 	mu    sync.Mutex // guards what follows
 	began time.Time
-	event uint64 // of the look that has read it
 	list  *listedTables
 }
 
@@ -125,27 +113,9 @@ func (l *tableLists) forget(subscription string) {
 	l.mu.Unlock()
 }
 
-// forgetFor makes the next list for this selection a new one, after a write to its
-// tables. Others, of which nothing was written, go on sharing the one that there is.
-func (l *tableLists) forgetFor(subscription string, selection route.Selection) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.written == nil {
-		l.written = map[string]writeEnd{}
-	}
-	l.events++
-	end := writeEnd{event: l.events, subscription: strings.ToLower(subscription)}
-	if before, ok := l.written[keyOf(selection)]; ok && before.subscription != end.subscription && (l.look == nil || before.event > l.look.event) {
-		end.subscription = "" // several
-	}
-	l.written[keyOf(selection)] = end
-}
-
-func keyOf(s route.Selection) string { return strings.ToLower(s.TagName) + "=" + s.TagValue }
-
 // join returns the look that is young enough to be shared, or a new one, which the
 // caller must make.
-func (l *tableLists) join(selection route.Selection, now time.Time) (look *tableLook, after writeEnd, mine bool) {
+func (l *tableLists) join(selection route.Selection, now time.Time) (look *tableLook, mine bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !slices.ContainsFunc(l.tags, func(known string) bool { return strings.EqualFold(known, selection.TagName) }) {
@@ -153,13 +123,11 @@ func (l *tableLists) join(selection route.Selection, now time.Time) (look *table
 		l.tags = append(slices.Clip(l.tags), selection.TagName)
 		l.lists, l.look, l.joined = nil, nil, nil
 	}
-	after = l.written[keyOf(selection)]
-	if l.look != nil && now.Sub(l.look.began) < shareFor && l.look.event >= after.event {
-		return l.look, after, false
+	if l.look != nil && now.Sub(l.look.began) < shareFor {
+		return l.look, false
 	}
-	l.events++
-	l.look = &tableLook{began: now, event: l.events, done: make(chan struct{})}
-	return l.look, after, true
+	l.look = &tableLook{began: now, done: make(chan struct{})}
+	return l.look, true
 }
 
 // end tells those who wait what was found. One that failed serves only them.
@@ -201,9 +169,9 @@ func (c *Client) Tables(ctx context.Context, selection route.Selection) ([]route
 		return nil, err
 	}
 	for {
-		look, after, mine := c.tables.join(selection, time.Now())
+		look, mine := c.tables.join(selection, time.Now())
 		if mine {
-			c.lookAtTables(ctx, look, after, subscriptions)
+			c.lookAtTables(ctx, look, subscriptions)
 		}
 		select {
 		case <-look.done:
@@ -234,14 +202,14 @@ func (l *tableLook) selected(selection route.Selection) ([]route.Table, error) {
 	return tables, errors.Join(errs...)
 }
 
-// lookAtTables reads the lists that are not young, or are from before a write.
-func (c *Client) lookAtTables(ctx context.Context, look *tableLook, after writeEnd, subscriptions []string) {
+// lookAtTables reads the lists that are not young.
+func (c *Client) lookAtTables(ctx context.Context, look *tableLook, subscriptions []string) {
 	lists := make([]*listedTables, len(subscriptions))
 	failed := make([]error, len(subscriptions))
 	var g errgroup.Group
 	for i, s := range subscriptions {
 		g.Go(func() error {
-			if lists[i], failed[i] = c.listTables(ctx, s, look.event, after); failed[i] != nil {
+			if lists[i], failed[i] = c.listTables(ctx, s); failed[i] != nil {
 				failed[i] = fmt.Errorf("list route tables of subscription %s: %w", s, failed[i])
 			}
 			return nil
@@ -264,7 +232,7 @@ func few(failed []error) []error {
 	return append(slices.Clone(failed[:mostNamed-1]), rest)
 }
 
-func (c *Client) listTables(ctx context.Context, subscription string, event uint64, after writeEnd) (*listedTables, error) {
+func (c *Client) listTables(ctx context.Context, subscription string) (*listedTables, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, tablesWait, fmt.Errorf("not complete within %s", tablesWait))
 	defer cancel()
 	l, asked := c.tables.of(subscription), time.Now()
@@ -272,12 +240,8 @@ func (c *Client) listTables(ctx context.Context, subscription string, event uint
 		return nil, err
 	}
 	defer l.turn.leave()
-	least := uint64(0)
-	if after.subscription == "" || strings.EqualFold(after.subscription, subscription) {
-		least = after.event
-	}
 	now := time.Now()
-	known, young := l.newest(asked, now, least)
+	known, young := l.newest(asked, now)
 	if young {
 		return known, nil
 	}
@@ -294,18 +258,17 @@ func (c *Client) listTables(ctx context.Context, subscription string, event uint
 		l.began = time.Time{}
 		return nil, err
 	}
-	l.began, l.event, l.list = now, event, list
+	l.began, l.list = now, list
 	return list, nil
 }
 
 // newest returns the newest list, and whether it will do for somebody who has asked then:
 // one that began while he waited does, however long it took. Otherwise all who wait would
-// list one after the other as soon as a list takes longer than shareFor. It must not be
-// of a look before the event least.
-func (l *tableList) newest(asked, now time.Time, least uint64) (*listedTables, bool) {
+// list one after the other as soon as a list takes longer than shareFor.
+func (l *tableList) newest(asked, now time.Time) (*listedTables, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.list, !l.began.IsZero() && l.event >= least && (!l.began.Before(asked) || now.Sub(l.began) < shareFor)
+	return l.list, !l.began.IsZero() && (!l.began.Before(asked) || now.Sub(l.began) < shareFor)
 }
 
 // wanted returns the names of the tags that select tables.
