@@ -118,7 +118,7 @@ terminal, or from a script, one in a line; # begins a comment:
 				if err != nil {
 					return fmt.Errorf("--script: %w", err)
 				}
-				defer file.Close()
+				defer file.Close() //nolint:errcheck // it was only read
 				stage.Orders = file
 			}
 			return stage.Run(cmd.Context())
