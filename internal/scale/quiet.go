@@ -93,7 +93,7 @@ func (o options) measure(ctx context.Context, z size, folder string, stderr io.W
 func (o options) follow(r *result, cloud, subject *process, stderr io.Writer) error {
 	var before round
 	var then tally
-	quiet := -1 // rounds since all groups agreed for the first time
+	quiet := -1 // rounds since all groups agreed; a first tick that is longer than a round leaves the next one incomplete
 	for n := 0; quiet < 1+o.rounds; n++ {
 		var now round
 		if err := subject.read(&now); err != nil {
@@ -107,14 +107,16 @@ func (o options) follow(r *result, cloud, subject *process, stderr io.Writer) er
 		fmt.Fprintf(stderr, "  interval %d: %s; %d calls, %d refused; azure %.1f s\n", now.N, now, since.calls(), since.Refused, since.CPU.Seconds())
 		all := now.Agreed == r.Groups
 		switch {
-		case !all && quiet >= 0:
+		case !all && quiet >= 1:
 			return fmt.Errorf("of a quiet round %s", now)
 		case !all && n >= o.patience:
 			return fmt.Errorf("after %d rounds %s", n, now)
+		case !all:
+			quiet = -1
 		case all:
 			quiet++
 		}
-		if quiet == 0 {
+		if quiet == 0 && r.cold == 0 {
 			r.cold = now.Ended
 		}
 		if quiet > 1 {

@@ -116,7 +116,7 @@ func (z size) cloud() azuresim.World {
 }
 
 // configuration is the file of such a world, as a person's program would write it: each
-// group with the power state and a TCP check, at the usual intervals. Records are in
+// group with the power state and a TCP check, both every ten seconds. Records are in
 // memory, or in files below folder.
 func (z size) configuration(endpoint, ca, store, folder string) string {
 	var b strings.Builder
@@ -145,7 +145,7 @@ func (z size) configuration(endpoint, ca, store, folder string) string {
 			vm := z.machine(g, member)
 			fmt.Fprintf(&b, "      - {name: %c, vm: %s}\n", 'a'+rune(member), vm.ID())
 		}
-		b.WriteString("    checks: [{kind: vm-status}, {kind: tcp, port: 443}]\n")
+		b.WriteString("    checks: [{kind: vm-status}, {kind: tcp, port: 443, interval: 10s, timeout: 2s, confirmInterval: 2s}]\n")
 	}
 	return b.String()
 }
