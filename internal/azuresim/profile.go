@@ -1,6 +1,9 @@
 package azuresim
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Profile is how fast the simulated cloud is. Zero fields stay zero: a Profile that sets one field takes nothing from the defaults,
 // except that a Profile equal to its zero value means ProfileDefault.
@@ -35,6 +38,20 @@ type Profile struct {
 	ComputeRetryAfter time.Duration `yaml:"computeRetryAfter"`
 	// ComputePollRetryAfter is sent with the first unfinished poll of a Compute action, in whole seconds.
 	ComputePollRetryAfter time.Duration `yaml:"computePollRetryAfter"`
+}
+
+// ProfileNamed returns the profile that people call default, fast or legacy. The error repeats the name.
+func ProfileNamed(name string) (Profile, error) {
+	switch name {
+	case "default":
+		return ProfileDefault(), nil
+	case "fast":
+		return ProfileFast(), nil
+	case "legacy":
+		return ProfileLegacy(), nil
+	default:
+		return Profile{}, fmt.Errorf("%q: want default, fast or legacy", name)
+	}
 }
 
 // ProfileDefault is the cloud of 2026 with tables that have subnets: 2 s writes, Retry-After 2, routes in effect 3 s later. For how

@@ -102,17 +102,11 @@ func (f *simFlags) build(cmd *cobra.Command) (*sim.Cloud, error) {
 	if f.dir == "" {
 		return nil, usagef("--dir /tmp/sim, for example", "--dir is missing: want a folder for ca.pem, env and hopguard.yaml")
 	}
-	o := sim.Options{Seed: f.seed}
-	switch f.profile {
-	case "default":
-		o.Profile = azuresim.ProfileDefault()
-	case "fast":
-		o.Profile = azuresim.ProfileFast()
-	case "legacy":
-		o.Profile = azuresim.ProfileLegacy()
-	default:
-		return nil, usagef("", "--profile: %q: want default, fast or legacy", f.profile)
+	profile, err := azuresim.ProfileNamed(f.profile)
+	if err != nil {
+		return nil, usagef("", "--profile: %w", err)
 	}
+	o := sim.Options{Seed: f.seed, Profile: profile}
 	for _, t := range []struct {
 		flag string
 		from time.Duration
@@ -130,7 +124,6 @@ func (f *simFlags) build(cmd *cobra.Command) (*sim.Cloud, error) {
 			*t.to = t.from
 		}
 	}
-	var err error
 	if o.World, err = f.describe(); err != nil {
 		return nil, err
 	}

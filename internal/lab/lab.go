@@ -77,19 +77,6 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// profile finds the cloud's latencies by their name.
-func profile(name string) (azuresim.Profile, error) {
-	switch name {
-	case "default":
-		return azuresim.ProfileDefault(), nil
-	case "fast":
-		return azuresim.ProfileFast(), nil
-	case "legacy":
-		return azuresim.ProfileLegacy(), nil
-	}
-	return azuresim.Profile{}, fmt.Errorf("profile %q: want default, fast or legacy", name)
-}
-
 // Lab is one scene. Trials run in it one after the other; it is not safe for concurrent use.
 type Lab struct {
 	o       Options
@@ -110,9 +97,9 @@ type Lab struct {
 // Azure in which all is well. Close it after use.
 func Open(ctx context.Context, o Options) (l *Lab, err error) {
 	o = o.withDefaults()
-	p, err := profile(o.Profile)
+	p, err := azuresim.ProfileNamed(o.Profile)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("profile %w", err)
 	}
 	l = &Lab{o: o, profile: p, guests: map[string]*guest{}, hosts: map[string]*endpoint{}}
 	if l.tunnel, err = tunnel(o.Tunnel); err != nil {
