@@ -37,8 +37,9 @@ type tunnelEnd struct {
 const (
 	keepalive     = 50 * time.Millisecond
 	keepalivePort = 9350
-	// azure is everything behind the tunnels.
-	azure = "10.0.0.0/8"
+	// azure is everything behind the tunnels, as the branch sees them, and branches as an appliance does.
+	azure    = "10.0.0.0/8"
+	branches = "172.16.0.0/12"
 	// aloneTable is the first of the tables by which answers from a target return through its own tunnel.
 	aloneTable = 10
 )

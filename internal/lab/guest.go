@@ -33,10 +33,8 @@ func (l *Lab) newGuest(ctx context.Context, n int, e *endpoint) (*guest, error) 
 	if err := l.tunnelPair(n+1, g.host, "tun0", public, inner(1), l.branch.host, far.dev, netip.MustParseAddr(branchPublic), far.local); err != nil {
 		return nil, err
 	}
-	for _, p := range []string{"172.16.0.0/12"} {
-		if err := g.host.SetRoute(netlab.Route{Prefix: netip.MustParsePrefix(p), Via: far.local, Dev: "tun0"}); err != nil {
-			return nil, err
-		}
+	if err := g.host.SetRoute(netlab.Route{Prefix: netip.MustParsePrefix(branches), Via: far.local, Dev: "tun0"}); err != nil {
+		return nil, err
 	}
 	if err := l.branch.add(far); err != nil {
 		return nil, err

@@ -224,10 +224,7 @@ const settling = time.Second
 // recovery waits until all routes have moved, and then until everything flows that can.
 func (s *session) recovery(ctx context.Context) (trouble []string) {
 	for {
-		moves, next, err := s.watch.seen()
-		if err != nil {
-			return []string{"the fabric: " + err.Error()}
-		}
+		moves, next, _ := s.watch.seen() // an error of the fabric is judged in the end
 		if len(moves) > 0 {
 			if err := s.meter.Wait(ctx, moves[0].effective, steadiness); err != nil && s.failure.lasts == 0 {
 				return []string{"routes have moved, and traffic does not flow: " + err.Error()}
@@ -266,6 +263,9 @@ func (s *session) judge(ctx context.Context) (trouble []string) {
 		trouble = append(trouble, "the controller does not tell when it decided: "+err.Error())
 	}
 	s.moments = moments
+	if _, _, err := s.watch.seen(); err != nil {
+		trouble = append(trouble, "the fabric: "+err.Error())
+	}
 	after, err := untouched(sim)
 	if err != nil {
 		return append(trouble, err.Error())
