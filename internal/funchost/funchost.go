@@ -8,7 +8,8 @@
 // the contract leaves something open it takes the harsher reading. Queues are in memory,
 // or those of a storage account or Azurite. It does not scale out, has no monitor of schedules,
 // knows only the bindings and the schedules that the package uses, and refuses
-// others by name. Tests of the handler may import it; production code may not.
+// others by name. Tests of the handler may import it, and contender, which runs it in the
+// lab; production code may not.
 package funchost
 
 import (
